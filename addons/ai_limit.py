@@ -1,0 +1,158 @@
+"""ai-limit as a mitmproxy script: `mitmdump -s addons/ai_limit.py`."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Coroutine
+from pathlib import Path
+
+from mitmproxy import ctx, exceptions, http, tls
+from mitmproxy.addonmanager import Loader
+
+from addons.enforcement import Enforcement
+from addons.exchange import Settlements
+from addons.guard import refuses_on_bug, survives_bug
+from addons.interception import pass_through_unless_known
+from addons.streaming import attach_tap
+from limiter.app import App, Sources
+from limiter.config import ConfigError
+from limiter.stores.contract import LEASE, StoreError
+
+logger = logging.getLogger(__name__)
+
+DEFAULT = Path(__file__).parent.parent / "configs" / "default.yaml"
+RELOAD_SECONDS = 1.0
+RENEW_SECONDS = LEASE / 1000 / 4
+
+
+class AiLimit:
+    """The hooks, each a line or two; what they do is in the modules that they call."""
+
+    def __init__(self) -> None:
+        self._app: App | None = None
+        self._enforcement: Enforcement | None = None
+        self._settlements = Settlements()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def load(self, loader: Loader) -> None:
+        loader.add_option("ai_limit_config", str, "", "Configuration of ai-limit: a file or a folder.")
+        loader.add_option("ai_limit_store", str, "", "Where ai-limit keeps counters: memory: or sqlite:////path.")
+
+    def configure(self, updated: set[str]) -> None:
+        """Loads the configuration; what is wrong with it stops the start, or is rejected while running."""
+        if not updated & {"ai_limit_config", "ai_limit_store"}:
+            return
+        sources = Sources.find(os.environ, DEFAULT, ctx.options.ai_limit_config, ctx.options.ai_limit_store)
+        try:
+            app = App(sources)
+        except (ConfigError, StoreError) as problem:
+            raise exceptions.OptionsError(f"ai-limit: {problem}") from problem
+        if self._app:
+            self._start(self._retire(self._app))
+        self._app = app
+        self._enforcement = Enforcement(app)
+        for warning in app.warnings:
+            logger.warning("ai-limit: %s", warning)
+        logger.info("ai-limit: %s", app.summary)
+
+    def running(self) -> None:
+        # A refused request must not cost a connection, and a failed one must reach the error hook.
+        ctx.options.update(connection_strategy="lazy")
+        _keep_loaded()
+        self._start(self._follow_files())
+        self._start(self._renew_leases())
+        self._start(self._warm())
+
+    async def done(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await self._settlements.finished()
+        if self._app:
+            await self._app.close()
+
+    @survives_bug
+    def tls_clienthello(self, data: tls.ClientHelloData) -> None:
+        pass_through_unless_known(data, self._in_force().running.directory)
+
+    @refuses_on_bug
+    async def requestheaders(self, flow: http.HTTPFlow) -> None:
+        if not flow.response:
+            self._enforcing().recognise(flow)
+
+    @refuses_on_bug
+    async def request(self, flow: http.HTTPFlow) -> None:
+        if not flow.response:
+            await self._enforcing().admit(flow)
+
+    @survives_bug
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        attach_tap(flow, with_fields=self._in_force().running.configuration.settings.rate_limit_headers)
+
+    @survives_bug
+    def response(self, flow: http.HTTPFlow) -> None:
+        self._settlements.begin(flow)
+
+    @survives_bug
+    def error(self, flow: http.HTTPFlow) -> None:
+        self._settlements.begin(flow)
+
+    @survives_bug
+    def websocket_message(self, flow: http.HTTPFlow) -> None:
+        """mitmproxy keeps every message of a session; a session may last for days."""
+        if flow.websocket:
+            del flow.websocket.messages[:-1]
+
+    def _in_force(self) -> App:
+        if self._app is None:
+            raise RuntimeError("no configuration is loaded")
+        return self._app
+
+    def _enforcing(self) -> Enforcement:
+        if self._enforcement is None:
+            raise RuntimeError("no configuration is loaded")
+        return self._enforcement
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _follow_files(self) -> None:
+        while True:
+            await asyncio.sleep(RELOAD_SECONDS)
+            try:
+                if said := await asyncio.to_thread(self._in_force().reload):
+                    logger.warning("ai-limit: %s", said)
+            except Exception:
+                logger.exception("ai-limit: internal error while reloading; the old configuration stays in force")
+
+    async def _renew_leases(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            try:
+                await self._in_force().renew()
+            except StoreError as problem:
+                logger.warning("ai-limit: leases could not be renewed: %s", problem)
+            except Exception:
+                logger.exception("ai-limit: internal error while renewing leases")
+
+    async def _warm(self) -> None:
+        try:
+            await asyncio.to_thread(self._in_force().warm)
+        except Exception:
+            logger.exception("ai-limit: internal error while loading prices")
+
+    async def _retire(self, app: App) -> None:
+        await self._settlements.finished()
+        await app.close()
+
+
+def _keep_loaded() -> None:
+    """Stops mitmproxy from reloading this script when its file changes: a broken edit would remove every limit."""
+    loader = ctx.master.addons.get("scriptloader")
+    for script in loader.addons if loader else ():
+        if Path(script.fullpath).resolve() == Path(__file__).resolve() and script.reloadtask:
+            script.reloadtask.cancel()
+
+
+addons = [AiLimit()]

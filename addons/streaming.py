@@ -1,0 +1,71 @@
+"""The response hooks: bytes pass as they come, and a tap reads usage off them."""
+
+import logging
+from collections.abc import Callable
+
+from mitmproxy import http
+
+from addons.answers import OURS
+from addons.exchange import EXCHANGE, Exchange
+from addons.traffic import fields
+from limiter.ratelimit_headers import fields as ratelimit_fields
+from limiter.usage.tap import Tap
+
+logger = logging.getLogger(__name__)
+
+Feed = Callable[[bytes], bytes | list[bytes]]
+
+
+def attach_tap(flow: http.HTTPFlow, *, with_fields: bool) -> None:
+    """On the response's headers: streams the body through a tap. Unmetered bodies are streamed without one."""
+    response = flow.response
+    if response is None or flow.metadata.get(OURS) or response.status_code == 101:
+        return
+    exchange: Exchange | None = flow.metadata.get(EXCHANGE)
+    if exchange is None or exchange.admission is None:
+        response.stream = True
+        return
+    exchange.status = response.status_code
+    exchange.tap = tap = Tap(
+        exchange.ask, response.status_code, fields(response.headers), hide_usage=exchange.hides_usage
+    )
+    if tap.rewrites:
+        response.headers.pop("content-encoding", None)
+        if response.headers.pop("content-length", None) is not None and flow.request.http_version.startswith("HTTP/1"):
+            response.headers["transfer-encoding"] = "chunked"
+    if with_fields and exchange.admission.standings:
+        for name, value in ratelimit_fields(exchange.admission.standings, exchange.admission.now):
+            response.headers.add(name, value)
+    response.stream = _rewriting(tap) if tap.rewrites else _following(tap)
+
+
+def _following(tap: Tap) -> Feed:
+    """Bytes pass unchanged, whatever the tap does: an exception here would hang the client."""
+
+    def feed(data: bytes) -> bytes:
+        if data:
+            try:
+                tap.feed(data)
+            except Exception:
+                logger.exception("ai-limit: internal error in a tap; the stream goes on")
+        return data
+
+    return feed
+
+
+def _rewriting(tap: Tap) -> Feed:
+    """What the tap gives back is passed on. If it fails, the rest of the stream passes as it comes."""
+    broken = False
+
+    def feed(data: bytes) -> bytes | list[bytes]:
+        nonlocal broken
+        if broken:
+            return data
+        try:
+            return tap.feed(data) if data else tap.flush()
+        except Exception:
+            logger.exception("ai-limit: internal error in a tap; the stream goes on")
+            broken = True
+            return data
+
+    return feed

@@ -1,0 +1,70 @@
+"""Facts of a flow: who asks whom for what, as mitmproxy sees it."""
+
+import platform
+from urllib.parse import parse_qsl
+
+from mitmproxy import http
+from mitmproxy.net.http.url import parse_authority
+
+from limiter import identity
+from limiter.facts import Facts
+from limiter.settings import Settings
+from limiter.usage.providers import Directory, Endpoint
+from limiter.usage.requests import Ask
+
+MACHINE = platform.node()
+DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+
+
+def fields(headers: http.Headers) -> dict[str, str]:
+    """Header fields by lower-case name; repeated ones are joined as HTTP says."""
+    joined: dict[str, str] = {}
+    for raw_name, raw_value in headers.fields:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("utf-8", "surrogateescape")
+        lowered = name.lower()
+        joined[lowered] = f"{joined[lowered]}, {value}" if lowered in joined else value
+    return joined
+
+
+def endpoint_of(request: http.Request, headers: dict[str, str], directory: Directory) -> Endpoint | None:
+    """The endpoint that a request goes to; None when its host is not known.
+
+    Where the connection goes decides. A host that is dialled by address is known by the name that it is asked for.
+    """
+    endpoint = directory.recognise(request.host.lower(), request.port, request.method, request.path, headers)
+    if endpoint is None and request.pretty_host != request.host:
+        _, port = parse_authority(request.host_header or "", check=False)
+        host = request.pretty_host.lower()
+        endpoint = directory.recognise(host, port or request.port, request.method, request.path, headers)
+    return endpoint
+
+
+def facts_of(flow: http.HTTPFlow, headers: dict[str, str], ask: Ask, settings: Settings) -> Facts:
+    """What the limits may look at."""
+    request = flow.request
+    path, _, query = request.path.partition("?")
+    parameters = dict(parse_qsl(query, keep_blank_values=True))
+    user = flow.metadata.get("proxyauth")
+    return Facts(
+        provider=ask.endpoint.provider,
+        endpoint=ask.endpoint.name,
+        api=ask.endpoint.api,
+        model=ask.model,
+        host=_host(request),
+        method=request.method,
+        path=path,
+        ip=identity.client_address(flow.client_conn.peername[0], headers, settings.trusted_peers),
+        credential=identity.credential(headers, parameters, ask.endpoint.api),
+        consumer=user[0] if user else "",
+        client=identity.client(headers),
+        session=identity.session(headers),
+        machine=MACHINE,
+        headers=headers,
+        query=parameters,
+        cookies=dict(request.cookies.items()),
+    )
+
+
+def _host(request: http.Request) -> str:
+    host = request.host.lower()
+    return host if DEFAULT_PORTS.get(request.scheme) == request.port else f"{host}:{request.port}"

@@ -1,0 +1,199 @@
+"""The composition root: from a configuration on disk to an engine that decides, and again when the files change."""
+
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import platformdirs
+
+from limiter.config import ConfigError, Configuration, Notice, Place, load
+from limiter.engine import Engine
+from limiter.prices import Prices
+from limiter.stores.contract import Clock, Store, StoreError, wall_clock
+from limiter.stores.fallback import FallbackStore
+from limiter.stores.urls import open_store
+from limiter.usage import tokens
+from limiter.usage.providers import PROVIDER_NAMES, Directory
+
+CONFIG_VARIABLE = "AI_LIMIT_CONFIG"
+STORE_VARIABLE = "AI_LIMIT_STORE"
+DATA_VARIABLE = "AI_LIMIT_DATA_DIR"
+
+
+def new_id() -> str:
+    """An id that no other proxy on the same store will ever draw."""
+    return secrets.token_hex(12)
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where the configuration and the counters are, as options and environment say."""
+
+    config: Path
+    store: str
+    """URL; empty: as the configuration says, else a SQLite file in `data`."""
+    data: Path
+
+    @classmethod
+    def find(cls, environment: Mapping[str, str], default: Path, config: str = "", store: str = "") -> "Sources":
+        """Options come before the environment, and both before the default configuration."""
+        data = environment.get(DATA_VARIABLE) or platformdirs.user_data_dir("ai-limit", appauthor=False)
+        return cls(
+            config=Path(config or environment.get(CONFIG_VARIABLE) or default).expanduser(),
+            store=store or environment.get(STORE_VARIABLE, ""),
+            data=Path(data).expanduser(),
+        )
+
+
+class Running(NamedTuple):
+    """A configuration in force. Exchanges keep the one they were admitted by until they are settled."""
+
+    configuration: Configuration
+    directory: Directory
+    engine: Engine
+    prices: Prices
+    store: Store
+    store_url: str
+
+
+class App:
+    """Holds what is in force, and replaces it when the files change to something valid."""
+
+    def __init__(self, sources: Sources, clock: Clock = wall_clock) -> None:
+        """Loads the configuration and opens the store.
+
+        Raises:
+            ConfigError: with file, line, field, found and expected.
+            StoreError: the store cannot be opened.
+        """
+        self._sources = sources
+        self._clock = clock
+        self._retired: list[Running] = []
+        self.running = self._compose(load(sources.config), None)
+        self._seen = self._stamps()
+
+    def reload(self) -> str:
+        """Puts changed files in force; what is invalid leaves the old policy as it is. Blocking: call it off the loop.
+
+        Returns:
+            What happened, for people; empty when no file changed.
+        """
+        stamps = self._stamps()
+        if stamps == self._seen:
+            return ""
+        self._seen = stamps
+        before = self.running
+        try:
+            after = self._compose(load(self._sources.config), before)
+        except (ConfigError, StoreError) as problem:
+            return f"the changed configuration is not valid, the old one stays in force:\n{problem}"
+        self._retired.append(before)
+        self.running = after
+        # A file that changed again since it was read must differ at the next look, so its first stamp is kept.
+        self._seen = {**self._stamps(), **stamps}
+        return "\n".join([f"the changed configuration is in force: {self.summary}", *map(str, self.warnings)])
+
+    @property
+    def summary(self) -> str:
+        """One line for the log: how much is limited, from where, counted where."""
+        configuration = self.running.configuration
+        count = sum(len(rule.limits) for rule in configuration.policy.rules)
+        limits = f"{count} limit{'' if count == 1 else 's'}"
+        return f"{limits} from {self._sources.config}, counters in {shown(self.running.store_url)}"
+
+    @property
+    def warnings(self) -> tuple[Notice, ...]:
+        """What is doubtful about the configuration in force."""
+        configuration = self.running.configuration
+        return (*configuration.warnings, *_unknown_providers(configuration))
+
+    def warm(self) -> None:
+        """Loads price data and vocabularies before the first request needs them. Blocking: about a second of CPU."""
+        self.running.prices.warm()
+        tokens.count(["warm"])
+
+    async def renew(self) -> None:
+        """Extends the leases of what runs, and lets go of policies that no exchange uses any more.
+
+        Raises:
+            StoreError: see `Engine.renew`.
+        """
+        for running in (*self._retired, self.running):
+            await running.engine.renew()
+        for running in [old for old in self._retired if old.engine.running == 0]:
+            self._retired.remove(running)
+            if all(running.store is not other.store for other in (*self._retired, self.running)):
+                await running.store.close()
+
+    async def close(self) -> None:
+        """Writes what is waiting and closes every store."""
+        for store in {id(running.store): running.store for running in (*self._retired, self.running)}.values():
+            await store.close()
+
+    def _compose(self, configuration: Configuration, before: Running | None) -> Running:
+        settings = configuration.settings
+        if unknown := [host for host, provider in settings.providers.items() if provider not in PROVIDER_NAMES]:
+            raise ConfigError(self._misfit(configuration, host, settings.providers[host]) for host in unknown)
+        url = self._sources.store or settings.store or f"sqlite:///{(self._sources.data / 'counters.db').absolute()}"
+        if before is not None and (url, *_store_settings(configuration)) == (
+            before.store_url,
+            *_store_settings(before.configuration),
+        ):
+            store = before.store
+        else:
+            try:
+                opened = open_store(url, clock=self._clock)
+            except ValueError as problem:
+                place = configuration.places.get(("store",), Place(STORE_VARIABLE, 0))
+                raise ConfigError([Notice(place, "", str(problem))]) from problem
+            store = FallbackStore(opened, settings.on_store_error, self._clock, settings.store_timeout)
+        prices = Prices(settings.prices, settings.on_unknown_price)
+        engine = Engine(configuration.policy, store, prices, self._clock, new_id)
+        return Running(configuration, Directory(settings.providers), engine, prices, store, url)
+
+    def _misfit(self, configuration: Configuration, host: str, found: str) -> Notice:
+        place = configuration.places.get(("providers", host), Place(str(self._sources.config), 0))
+        return Notice(
+            place, "settings.providers", f"found {found!r}, expected one of {', '.join(sorted(PROVIDER_NAMES))}"
+        )
+
+    def _stamps(self) -> Mapping[Path, tuple[int, int]]:
+        """Modification time and size of the configuration and of each file in it; a missing one has zeros."""
+        files = {self._sources.config, *self.running.configuration.files}
+        if self._sources.config.is_dir():
+            files.update(path for path in self._sources.config.iterdir() if path.suffix in (".yaml", ".yml", ".json"))
+        return {path: _stamp(path) for path in files}
+
+
+def _unknown_providers(configuration: Configuration) -> Iterator[Notice]:
+    """Limits that match a provider which the provider table does not have, so that they never apply."""
+    for rule in configuration.policy.rules:
+        named = {
+            value for condition in rule.conditions if condition.dimension == "provider" for value in condition.values
+        }
+        for name in sorted(named - set(PROVIDER_NAMES)):
+            message = f"found {name!r}, which is no known provider: {', '.join(sorted(PROVIDER_NAMES))}"
+            for limit in rule.limits:
+                place = configuration.places.get(("limits", limit.name), Place("", 0))
+                yield Notice(place, "match.provider", message)
+
+
+def _store_settings(configuration: Configuration) -> tuple[object, ...]:
+    return configuration.settings.on_store_error, configuration.settings.store_timeout
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except OSError:
+        return 0, 0
+    return status.st_mtime_ns, status.st_size
+
+
+def shown(url: str) -> str:
+    """A store's URL without its password."""
+    scheme, separator, rest = url.partition("://")
+    _, at, address = rest.rpartition("@")
+    return f"{scheme}{separator}{address}" if at else url

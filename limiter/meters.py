@@ -1,0 +1,56 @@
+"""What can be counted: the usage of one exchange, and the meters that read a whole number off it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+NANO = 1_000_000_000
+"""Money is counted in billionths of a dollar."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What one exchange consumed, in the canonical form: whole tokens, parts contained in their whole."""
+
+    prompt_tokens: int = 0
+    """All input tokens processed, cache reads and cache writes included."""
+    completion_tokens: int = 0
+    """All output tokens, reasoning included."""
+    total_tokens: int = 0
+    """As reported, else prompt + completion."""
+    cached_tokens: int = 0
+    """Part of the prompt that was read from a cache."""
+    cache_creation_tokens: int = 0
+    """Part of the prompt that was written to a cache, whatever its lifetime."""
+    cache_creation_1h_tokens: int = 0
+    """Part of `cache_creation_tokens` that was written for an hour (dearer at Anthropic)."""
+    reasoning_tokens: int = 0
+    """Part of the completion that was reasoning."""
+    prompt_audio_tokens: int = 0
+    completion_audio_tokens: int = 0
+    prompt_image_tokens: int = 0
+    completion_image_tokens: int = 0
+    web_searches: int = 0
+    """Server-side searches, billed apiece."""
+    cost: int | None = None
+    """Billionths of a dollar; None while it is not known. A cost that the provider reported is set by the tap."""
+    estimated: bool = False
+    """True when any number is our estimate and not the provider's word."""
+    service_tier: str = ""
+    """The tier that served the request where the provider names one: `flex`, `priority`, `batch` …"""
+    units: Mapping[str, int] = MappingProxyType({})
+    """Custom units by name."""
+
+
+Meter = Callable[[Usage], int]
+
+METERS: Mapping[str, Meter] = MappingProxyType(
+    {
+        "requests": lambda _: 1,
+        "prompt_tokens": lambda usage: usage.prompt_tokens,
+        "completion_tokens": lambda usage: usage.completion_tokens,
+        "total_tokens": lambda usage: usage.total_tokens,
+        "cost": lambda usage: usage.cost or 0,
+    }
+)
+"""Every meter reads a non-negative whole number: tokens, requests, or billionths of a dollar."""

@@ -1,0 +1,53 @@
+"""What a configuration sets beside its limits."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from ipaddress import IPv4Network, IPv6Network
+from types import MappingProxyType
+from typing import Literal
+
+OnStoreError = Literal["local", "allow", "deny"]
+OnUnknownPrice = Literal["dearest", "block", "free"]
+Network = IPv4Network | IPv6Network
+
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """A price that the user sets, before the built-in ones. Dollars for a million tokens unless said otherwise."""
+
+    model: str
+    """Shell pattern over the model's name."""
+    provider: str = "*"
+    """Shell pattern over the provider's name."""
+    input: Decimal = Decimal(0)
+    output: Decimal = Decimal(0)
+    cached: Decimal | None = None
+    """Cache reads; None: as input."""
+    cache_write: Decimal | None = None
+    """None: as input."""
+    request: Decimal = Decimal(0)
+    """Dollars for each request."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The `settings:` of a configuration, all documents merged."""
+
+    store: str = ""
+    """URL (`stores.urls.open_store`); empty: the default."""
+    store_timeout: float = 2.0
+    """Seconds that a request waits for the store."""
+    providers: Mapping[str, str] = _NONE
+    """`host` or `host:port` → name in the provider table."""
+    prices: tuple[Price, ...] = ()
+    service_addresses: Mapping[str, str] = _NONE
+    """Service names that foreign dialects use → `host:port`."""
+    trusted_peers: tuple[Network, ...] = ()
+    """Clients whose forwarding and identity headers count."""
+    on_store_error: OnStoreError = "local"
+    on_unknown_price: OnUnknownPrice = "dearest"
+    rate_limit_headers: bool = True
+    """The IETF `RateLimit` and `RateLimit-Policy` fields on every metered response."""

@@ -1,0 +1,205 @@
+"""What a model's tokens cost: the arithmetic of prices, exact and in whole numbers.
+
+A price list gives a price for each kind of token, and kinds contain one another (cached tokens are input tokens).
+A tariff resolves that once: every token of a `Usage` belongs to exactly one kind, and each kind has a rate of its own.
+Pricing is then a dozen multiplications of integers.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import ROUND_CEILING, Decimal
+from typing import NamedTuple, Protocol
+
+from limiter.meters import Usage
+
+YOCTO = 10**24
+"""Rates are in 10⁻²⁴ dollars: a price for a million tokens, of up to 18 decimals, is whole for one token."""
+_PER_NANO = YOCTO // 10**9
+_MILLION = 1_000_000
+
+
+class Tier(Protocol):
+    """A price that holds for the whole request once its input is longer than `start` tokens."""
+
+    @property
+    def start(self) -> int: ...
+    @property
+    def price(self) -> Decimal: ...
+
+
+class Tiered(Protocol):
+    """A price that depends on the length of the input."""
+
+    @property
+    def base(self) -> Decimal: ...
+    @property
+    def tiers(self) -> Sequence[Tier]: ...
+
+
+PriceTable = Mapping[str, Decimal | Tiered | None]
+"""Prices in dollars by the keys of genai-prices: `input_mtok`, `cache_read_mtok` …"""
+
+
+class Rates(NamedTuple):
+    """Yoctodollars for one token (search, request, unit) of each kind. Kinds do not overlap."""
+
+    input: int = 0
+    cached: int = 0
+    write: int = 0
+    write_1h: int = 0
+    audio: int = 0
+    audio_cached: int = 0
+    image: int = 0
+    image_cached: int = 0
+    output: int = 0
+    reasoning: int = 0
+    output_audio: int = 0
+    output_image: int = 0
+    search: int = 0
+    request: int = 0
+
+
+OTHER_UNITS: Mapping[str, tuple[str, int]] = {
+    "audio_seconds": ("audio_hours", 3600),
+    "input_characters": ("input_mchars", _MILLION),
+    "input_document_pages": ("input_document_kpages", 1000),
+    "input_text_messages": ("input_text_messages_kcount", 1000),
+    "rerank_searches": ("rerank_searches_kcount", 1000),
+    "storage_searches": ("storage_searches_kcount", 1000),
+    "social_searches": ("social_searches_kcount", 1000),
+    "code_executions": ("code_executions_kcount", 1000),
+}
+"""Custom units that have list prices → (the price's key, how many units it buys). Names of genai_prices.data_units."""
+
+
+class Tariff(NamedTuple):
+    """The rates of one model at one time in one service tier."""
+
+    levels: tuple[tuple[int, Rates], ...]
+    """(input tokens that must be exceeded, rates), the highest first; the last one's bound is -1."""
+    units: tuple[tuple[str, int], ...] = ()
+    """Custom unit → yoctodollars."""
+
+    def cost(self, usage: Usage) -> int:
+        """Billionths of a dollar, rounded up.
+
+        Parts that exceed their whole are cut to it: providers do send such counts.
+        """
+        completion = max(0, usage.completion_tokens)
+        prompt = max(0, usage.prompt_tokens or usage.total_tokens - completion)
+        rates = next(rates for start, rates in self.levels if prompt > start)
+        total = prompt * rates.input + completion * rates.output + usage.web_searches * rates.search + rates.request
+        if usage.cached_tokens or usage.cache_creation_tokens or usage.prompt_audio_tokens or usage.prompt_image_tokens:
+            total += _input_parts(usage, prompt, rates)
+        if usage.reasoning_tokens or usage.completion_audio_tokens or usage.completion_image_tokens:
+            audio = min(usage.completion_audio_tokens, completion)
+            image = min(usage.completion_image_tokens, completion - audio)
+            reasoning = min(usage.reasoning_tokens, completion - audio - image)
+            total += audio * (rates.output_audio - rates.output) + image * (rates.output_image - rates.output)
+            total += reasoning * (rates.reasoning - rates.output)
+        for name, rate in self.units:
+            total += usage.units.get(name, 0) * rate
+        return -(-total // _PER_NANO)
+
+    def covers(self, other: "Tariff") -> bool:
+        """Whether no usage costs more by `other`."""
+        starts = {start for tariff in (self, other) for start, _ in tariff.levels}
+        pairs = ((self._above(start), other._above(start)) for start in starts)
+        rates = all(mine >= theirs for pair in pairs for mine, theirs in zip(*pair, strict=True))
+        units = dict(self.units)
+        return rates and all(units.get(name, 0) >= rate for name, rate in other.units)
+
+    def _above(self, tokens: int) -> Rates:
+        return next(rates for start, rates in self.levels if tokens >= start)
+
+
+def _input_parts(usage: Usage, prompt: int, rates: Rates) -> int:
+    """What the special kinds of input cost more (or less) than plain input.
+
+    Which tokens were cached is reported without their modality. Text is taken to be cached first: it saves the least.
+    Media that cost what text costs are counted as text. Nobody lists a price for writing other media to a cache.
+    """
+    plain = rates.input
+    audio = image = 0
+    if (rates.audio, rates.audio_cached) != (plain, rates.cached):
+        audio = min(usage.prompt_audio_tokens, prompt)
+    if (rates.image, rates.image_cached) != (plain, rates.cached):
+        image = min(usage.prompt_image_tokens, prompt - audio)
+    text = prompt - audio - image
+    cached = min(usage.cached_tokens, prompt)
+    cached_text = min(cached, text)
+    cached_image = min(cached - cached_text, image)
+    cached_audio = cached - cached_text - cached_image
+    written = min(usage.cache_creation_tokens, text - cached_text)
+    hour = min(usage.cache_creation_1h_tokens, written)
+    return (
+        cached_text * (rates.cached - plain)
+        + (written - hour) * (rates.write - plain)
+        + hour * (rates.write_1h - plain)
+        + cached_audio * (rates.audio_cached - plain)
+        + (audio - cached_audio) * (rates.audio - plain)
+        + cached_image * (rates.image_cached - plain)
+        + (image - cached_image) * (rates.image - plain)
+    )
+
+
+def compiled(prices: PriceTable) -> Tariff:
+    """The tariff of listed prices."""
+    known = {key: price for key, price in prices.items() if price is not None}
+    starts = {tier.start for price in known.values() if not isinstance(price, Decimal) for tier in price.tiers}
+    levels = [(start, _rates({key: _price_above(price, start) for key, price in known.items()})) for start in starts]
+    levels.append((-1, _rates({key: _price_above(price, -1) for key, price in known.items()})))
+    units = [(name, known[key], per) for name, (key, per) in OTHER_UNITS.items() if key in known]
+    return Tariff(
+        tuple(sorted(levels, key=lambda level: level[0], reverse=True)),
+        tuple((name, _rate(_price_above(price, -1), per)) for name, price, per in units),
+    )
+
+
+def _price_above(price: Decimal | Tiered, start: int) -> Decimal:
+    if isinstance(price, Decimal):
+        return price
+    reached = [tier for tier in price.tiers if tier.start <= start]
+    return max(reached, key=lambda tier: tier.start).price if reached else price.base
+
+
+def _rates(prices: Mapping[str, Decimal]) -> Rates:
+    def rate(key: str, otherwise: int) -> int:
+        return _rate(prices[key], _MILLION) if key in prices else otherwise
+
+    plain = rate("input_mtok", 0)
+    output = rate("output_mtok", 0)
+    cached = rate("cache_read_mtok", plain)
+    write = rate("cache_write_5m_mtok", rate("cache_write_mtok", plain))
+    audio = rate("input_audio_mtok", plain)
+    image = rate("input_image_mtok", plain)
+    return Rates(
+        input=plain,
+        cached=cached,
+        write=write,
+        write_1h=rate("cache_write_1h_mtok", write),
+        audio=audio,
+        # Without a price of its own, cached audio is as dear as audio where audio is priced apart from text.
+        audio_cached=rate("cache_audio_read_mtok", audio if "input_audio_mtok" in prices else cached),
+        image=image,
+        image_cached=rate("cache_image_read_mtok", image if "input_image_mtok" in prices else cached),
+        output=output,
+        reasoning=rate("output_reasoning_mtok", output),
+        output_audio=rate("output_audio_mtok", output),
+        output_image=rate("output_image_mtok", output),
+        search=_rate(prices.get("web_searches_kcount", Decimal(0)), 1000),
+        request=_rate(prices.get("requests_kcount", Decimal(0)), 1000),
+    )
+
+
+def _rate(price: Decimal, per: int) -> int:
+    return int((price * YOCTO / per).to_integral_value(ROUND_CEILING))
+
+
+def dearest(tariffs: Iterable[Tariff]) -> tuple[Tariff, ...]:
+    """Those tariffs of which, for some usage, one is the dearest."""
+    front: list[Tariff] = []
+    for tariff in tariffs:
+        if not any(other.covers(tariff) for other in front):
+            front = [other for other in front if not tariff.covers(other)]
+            front.append(tariff)
+    return tuple(front)

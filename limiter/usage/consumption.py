@@ -1,0 +1,62 @@
+"""What an exchange is charged for: what its tap saw, and an estimate of what was consumed but not reported."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+from limiter.meters import Usage
+from limiter.usage.forecast import Forecast
+from limiter.usage.requests import Ask
+from limiter.usage.tap import Observation
+
+_HIDES_REASONING = re.compile(r"(?:^|[/.])(?:o\d|gpt-5|gemini-(?:2\.5|[3-9])|grok-[3-9]|deepseek-r)")
+"""Models that bill reasoning which a cut stream need not have shown."""
+
+
+def consumed(ask: Ask, observation: Observation | None, status: int | None, forecast: Callable[[], Forecast]) -> Usage:
+    """The usage to settle on.
+
+    Args:
+        observation: what the tap reported; None when no response began.
+        status: of the response; None when no response began though the request was sent. The provider works on, so the
+            input and a likely answer are charged.
+        forecast: counts the request's tokens; called only when something must be estimated.
+    """
+    if status is not None and status >= 400:
+        return observation.usage if observation and observation.usage else Usage()
+    if observation is not None and observation.usage is not None:
+        return observation.usage
+    expected = forecast()
+    completion = _completion(ask, observation, expected)
+    return Usage(
+        prompt_tokens=expected.prompt_tokens,
+        completion_tokens=completion,
+        total_tokens=expected.prompt_tokens + completion,
+        estimated=True,
+    )
+
+
+def _completion(ask: Ask, observation: Observation | None, expected: Forecast) -> int:
+    seen = observation.visible_tokens if observation else 0
+    if observation is not None and observation.complete:
+        return seen
+    if not seen or _HIDES_REASONING.search(ask.model):
+        return max(seen, expected.likely_completion)
+    return seen
+
+
+def unreported(ask: Ask, observation: Observation | None, status: int | None) -> bool:
+    """Whether a successful, complete answer of a metered endpoint carried no usage: worth an alarm."""
+    return (
+        ask.endpoint.metered
+        and observation is not None
+        and observation.usage is None
+        and observation.complete
+        and status is not None
+        and 200 <= status < 300
+    )
+
+
+def with_request_tier(usage: Usage, ask: Ask) -> Usage:
+    """The usage with the request's service tier where the response named none."""
+    return usage if usage.service_tier or not ask.service_tier else replace(usage, service_tier=ask.service_tier)

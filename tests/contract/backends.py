@@ -1,0 +1,48 @@
+"""Every store that the contract is tested on. A new store is one entry more."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from limiter.stores.contract import Clock, Store
+from limiter.stores.memory import MemoryStore
+from limiter.stores.sqlite import SqliteStore
+from tests.contract.sqlite_rows import rows
+
+NOON = 1_700_000_000_000
+"""Milliseconds; when the tests' clock starts."""
+
+
+class Time:
+    """A clock that moves only when told."""
+
+    def __init__(self, now: int = NOON) -> None:
+        self.now = now
+
+    def __call__(self) -> int:
+        return self.now
+
+    def advance(self, milliseconds: int) -> None:
+        self.now += milliseconds
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A store as the tests know it."""
+
+    name: str
+    open: Callable[[Path, Clock], Store]
+    """The folder is the test's own."""
+    size: Callable[[Any, Path], int]
+    """Counters that take up room, dead or alive."""
+
+
+BACKENDS = (
+    Backend("memory", lambda _folder, clock: MemoryStore(clock), lambda store, _folder: store.size),
+    Backend(
+        "sqlite",
+        lambda folder, clock: SqliteStore(folder / "counters.db", clock),
+        lambda _store, folder: rows(folder / "counters.db", "counters"),
+    ),
+)

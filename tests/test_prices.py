@@ -1,0 +1,315 @@
+"""Costs against list prices worked out by hand, and the order of the sources of a price.
+
+Hand-computed values use the providers' published prices in dollars for a million tokens, as of November 2026:
+platform.openai.com/docs/pricing · docs.anthropic.com/en/docs/about-claude/pricing
+· ai.google.dev/gemini-api/docs/pricing
+· docs.x.ai/docs/models · docs.cohere.com/docs/models · aws.amazon.com/bedrock/pricing.
+"""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from timeit import timeit
+
+import pytest
+from genai_prices.data_snapshot import get_snapshot
+
+from limiter.meters import NANO, Usage
+from limiter.price_list import LATEST, SOURCES, builtin
+from limiter.prices import Priced, Prices
+from limiter.settings import Price
+
+AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
+PLAIN = Usage(prompt_tokens=1000, completion_tokens=500, total_tokens=1500)
+ALL_TOKENS = Usage(prompt_tokens=1_000_000, completion_tokens=1_000_000)
+PRICES = Prices()
+
+
+def dollars(amount: str) -> int:
+    """Billionths of a dollar."""
+    return int(Decimal(amount) * NANO)
+
+
+BY_HAND = [
+    # gpt-4o: 2.50 in, 1.25 cached, 10 out
+    ("openai", "gpt-4o", PLAIN, "0.0075"),
+    ("openai", "gpt-4o-2024-08-06", PLAIN, "0.0075"),
+    ("openai", "gpt-4o", Usage(prompt_tokens=2000, cached_tokens=1024, completion_tokens=100), "0.00472"),
+    # gpt-4o-mini: 0.15 in, 0.075 cached, 0.60 out
+    ("openai", "gpt-4o-mini", PLAIN, "0.00045"),
+    ("openai", "gpt-4o-mini", Usage(prompt_tokens=1), "0.00000015"),
+    # o3: 2 in, 8 out since 2025-06-10; o4-mini: 1.10 in, 4.40 out; reasoning is output
+    ("openai", "o3", Usage(prompt_tokens=1000, completion_tokens=2000, reasoning_tokens=1500), "0.018"),
+    ("openai", "o4-mini", PLAIN, "0.0033"),
+    # o1: 15 in, 60 out
+    ("openai", "o1", PLAIN, "0.045"),
+    # embeddings: 0.02 in
+    ("openai", "text-embedding-3-small", Usage(prompt_tokens=8191, total_tokens=8191), "0.00016382"),
+    # gpt-4o fine-tuned mini: 0.30 in, 1.20 out
+    ("openai", "ft:gpt-4o-mini-2024-07-18:acme::abc123", PLAIN, "0.0009"),
+    # gpt-realtime: text 4 in, 16 out; audio 32 in, 64 out
+    (
+        "openai",
+        "gpt-realtime",
+        Usage(prompt_tokens=300, prompt_audio_tokens=200, completion_tokens=150, completion_audio_tokens=100),
+        "0.014",
+    ),
+    # a web search costs 10 dollars a thousand
+    ("openai", "gpt-4o", Usage(prompt_tokens=1000, completion_tokens=500, web_searches=2), "0.0275"),
+    # claude-sonnet-4: 3 in, 0.30 cache read, 3.75 written for 5 minutes, 6 for an hour, 15 out
+    ("anthropic", "claude-sonnet-4-20250514", PLAIN, "0.0105"),
+    ("anthropic", "claude-sonnet-4-20250514", Usage(prompt_tokens=10_000, cached_tokens=9_000), "0.0057"),
+    ("anthropic", "claude-sonnet-4-20250514", Usage(prompt_tokens=10_000, cache_creation_tokens=9_000), "0.03675"),
+    (
+        "anthropic",
+        "claude-sonnet-4-20250514",
+        Usage(
+            prompt_tokens=10_000,
+            completion_tokens=100,
+            cached_tokens=5_000,
+            cache_creation_tokens=3_000,
+            cache_creation_1h_tokens=1_000,
+        ),
+        "0.0225",
+    ),
+    # claude-opus-4-1: 15 in, 75 out; claude-3-5-haiku: 0.80 in, 4 out
+    ("anthropic", "claude-opus-4-1-20250805", PLAIN, "0.0525"),
+    ("anthropic", "claude-3-5-haiku-latest", PLAIN, "0.0028"),
+    # claude-sonnet-4-5: double input and 1.5 × output above 200,000 tokens of input, cached ones included
+    ("anthropic", "claude-sonnet-4-5-20250929", Usage(prompt_tokens=200_000, completion_tokens=1000), "0.615"),
+    ("anthropic", "claude-sonnet-4-5", Usage(prompt_tokens=200_001, completion_tokens=1000), "1.222506"),
+    ("anthropic", "claude-sonnet-4-5", Usage(prompt_tokens=300_000, cached_tokens=250_000), "0.45"),
+    # gemini-2.5-pro: 1.25 in and 10 out, above 200,000 tokens of input 2.50 and 15
+    ("gemini", "gemini-2.5-pro", Usage(prompt_tokens=100_000, completion_tokens=1000), "0.135"),
+    ("gemini", "models/gemini-2.5-pro", Usage(prompt_tokens=300_000, completion_tokens=1000), "0.765"),
+    # gemini-2.5-flash: 0.30 in, 2.50 out
+    ("vertex", "gemini-2.5-flash", PLAIN, "0.00155"),
+    ("gemini", "gemini-embedding-001", Usage(prompt_tokens=1000), "0.00015"),
+    # Claude elsewhere costs what it costs at home
+    ("vertex", "claude-sonnet-4@20250514", PLAIN, "0.0105"),
+    ("bedrock", "us.anthropic.claude-sonnet-4-20250514-v1:0", PLAIN, "0.0105"),
+    ("bedrock", "us.anthropic.claude-sonnet-4-20250514-v1%3A0", PLAIN, "0.0105"),
+    (
+        "bedrock",
+        "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.claude-sonnet-4-20250514-v1:0",
+        PLAIN,
+        "0.0105",
+    ),
+    # nova-lite: 0.06 in, 0.24 out
+    ("bedrock", "amazon.nova-lite-v1:0", PLAIN, "0.00018"),
+    ("bedrock", "apac.amazon.nova-lite-v1:0", PLAIN, "0.00018"),
+    # Azure: by model, and by deployments that are called after their model
+    ("azure", "gpt-4o", PLAIN, "0.0075"),
+    ("azure", "gpt-35-turbo", PLAIN, "0.00125"),
+    ("azure", "prod-gpt4o-mini-eu", PLAIN, "0.00045"),
+    ("azure", "team-o3", PLAIN, "0.006"),
+    # grok-4: 3 in, 15 out; command-a: 2.50 in, 10 out
+    ("xai", "grok-4", PLAIN, "0.0105"),
+    ("cohere", "command-a-03-2025", PLAIN, "0.0075"),
+    ("openrouter", "openai/gpt-4o", PLAIN, "0.0075"),
+    ("openrouter", "anthropic/claude-sonnet-4:thinking", PLAIN, "0.0105"),
+    ("openrouter", "meta-llama/llama-3.3-70b-instruct:free", PLAIN, "0"),
+    ("openai", "omni-moderation-latest", PLAIN, "0"),
+    # sonar-pro: 3 in, 15 out, and 14 dollars for a thousand requests
+    ("perplexity", "sonar-pro", PLAIN, "0.0245"),
+    # a gateway that the list does not know, a model that it does
+    ("portkey", "gpt-4o", PLAIN, "0.0075"),
+    ("portkey", "openai/gpt-4o", PLAIN, "0.0075"),
+    ("", "claude-sonnet-4-20250514", PLAIN, "0.0105"),
+]
+
+
+@pytest.mark.parametrize(("provider", "model", "usage", "expected"), BY_HAND)
+def test_costs_are_those_of_the_published_prices(provider: str, model: str, usage: Usage, expected: str) -> None:
+    priced = PRICES.price(usage, provider, model, at=AT)
+    assert (priced.cost, priced.source) == (dollars(expected), "genai-prices")
+    assert PRICES.is_known(provider, model)
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "tier", "expected"),
+    [
+        ("openai", "o3", "flex", "0.003"),
+        ("openai", "o3", "default", "0.006"),
+        ("openai", "gpt-4o", "priority", "0.01275"),
+        ("openai", "gpt-4o", "batch", "0.00375"),
+        ("anthropic", "claude-sonnet-4-5", "batch", "0.00525"),
+        ("anthropic", "claude-sonnet-4-5", "standard", "0.0105"),
+        ("openai", "gpt-4o", "never heard of", "0.0075"),
+        # Azure sells OpenAI's models, not its tiers.
+        ("azure", "gpt-4o", "batch", "0.0075"),
+    ],
+)
+def test_service_tiers_have_prices_of_their_own(provider: str, model: str, tier: str, expected: str) -> None:
+    """As published in autumn 2026: batch and flex halve, priority costs 1.7 times."""
+    assert PRICES.price(PLAIN, provider, model, tier=tier, at=AT).cost == dollars(expected)
+
+
+def test_the_tier_that_served_the_request_counts_more_than_the_one_asked_for() -> None:
+    served = Usage(prompt_tokens=1000, completion_tokens=500, service_tier="default")
+    assert PRICES.price(served, "openai", "gpt-4o", tier="priority", at=AT).cost == dollars("0.0075")
+
+
+def test_prices_change_with_date_and_hour() -> None:
+    def cost(model: str, provider: str, *moment: int) -> int:
+        return PRICES.price(PLAIN, provider, model, at=datetime(*moment, tzinfo=UTC)).cost  # type: ignore[misc, arg-type]
+
+    assert cost("o3", "openai", 2025, 6, 9) == dollars("0.03")
+    assert cost("o3", "openai", 2025, 6, 10) == dollars("0.006")
+    # deepseek-chat at night: half price. Source: api-docs.deepseek.com/quick_start/pricing of 2025.
+    assert cost("deepseek-chat", "deepseek", 2025, 8, 1, 12) == dollars("0.00082")
+    assert cost("deepseek-chat", "deepseek", 2025, 8, 1, 20) == dollars("0.00041")
+
+
+def test_without_a_time_prices_are_the_latest_and_never_those_of_a_cheap_hour() -> None:
+    assert PRICES.price(PLAIN, "openai", "o3").cost == dollars("0.006")
+    at_any_hour = (LATEST.replace(hour=hour) for hour in range(24))
+    assert PRICES.price(PLAIN, "deepseek", "deepseek-v4-pro").cost == max(
+        PRICES.price(PLAIN, "deepseek", "deepseek-v4-pro", at=at).cost for at in at_any_hour
+    )
+
+
+def test_the_providers_own_word_wins() -> None:
+    prices = Prices([Price(model="*", input=Decimal(1))])
+    assert prices.price(Usage(prompt_tokens=9, cost=123), "openai", "gpt-4o") == Priced(123, "reported", "")
+    assert prices.price(Usage(prompt_tokens=9, cost=0), "ollama", "x", local=True) == Priced(0, "reported", "")
+
+
+class TestOverrides:
+    SOME = (
+        Price(model="GPT-4o", provider="openai", input=Decimal(1), output=Decimal(2)),
+        Price(model="house-*", input=Decimal(4), cached=Decimal(1), cache_write=Decimal(5), output=Decimal(8)),
+        Price(model="*", provider="corp*", request=Decimal("0.01")),
+        Price(model="llama*", provider="ollama", input=Decimal("0.1")),
+    )
+    prices = Prices(SOME)
+
+    def test_come_before_the_list_and_ignore_case(self) -> None:
+        assert self.prices.price(PLAIN, "OpenAI", "gpt-4O") == Priced(dollars("0.002"), "override", "openai/GPT-4o")
+
+    def test_match_the_provider_too(self) -> None:
+        assert self.prices.price(PLAIN, "azure", "gpt-4o", at=AT).source == "genai-prices"
+
+    def test_price_cached_written_and_plain_input_apart(self) -> None:
+        usage = Usage(prompt_tokens=1000, cached_tokens=500, cache_creation_tokens=200, completion_tokens=100)
+        assert self.prices.price(usage, "any", "house-7b").cost == dollars("0.0035")
+
+    def test_cached_input_costs_what_input_costs_unless_set(self) -> None:
+        usage = Usage(prompt_tokens=1000, cached_tokens=500, cache_creation_tokens=200)
+        assert self.prices.price(usage, "openai", "gpt-4o").cost == dollars("0.001")
+
+    def test_may_charge_by_the_request(self) -> None:
+        assert self.prices.price(PLAIN, "corporate", "anything").cost == dollars("0.01")
+
+    def test_price_local_models_that_are_free_otherwise(self) -> None:
+        assert self.prices.price(PLAIN, "ollama", "llama3", local=True).cost == dollars("0.0001")
+        assert self.prices.price(PLAIN, "ollama", "gemma", local=True) == Priced(0, "local", "")
+
+    def test_know_a_model_by_its_bare_name(self) -> None:
+        prices = Prices([Price(model="claude-x*", input=Decimal(1))])
+        assert prices.price(PLAIN, "vertex", "publishers/anthropic/models/claude-x-1").source == "override"
+
+    def test_the_first_match_counts(self) -> None:
+        prices = Prices([Price(model="a*", input=Decimal(1)), Price(model="*", input=Decimal(2))])
+        assert prices.price(PLAIN, "p", "abc").cost == dollars("0.001")
+        assert prices.price(PLAIN, "p", "xyz").cost == dollars("0.002")
+
+    def test_an_override_of_zero_makes_a_model_free(self) -> None:
+        assert Prices([Price(model="*")]).price(PLAIN, "openai", "gpt-4o") == Priced(0, "override", "*/*")
+
+
+UNKNOWN = [
+    ("openai", "gpt-99-mega"),
+    ("azure", "weather-bot"),
+    ("bedrock", "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2c3"),
+    ("openai", "ft:gpt-99:acme"),
+    ("cerebras", "qwen-3-coder-480b"),  # listed without any price
+    ("nobody", "nothing"),
+    ("", ""),
+    ("openai", "\x00\ud800" * 50),
+]
+
+
+@pytest.mark.parametrize(("provider", "model"), UNKNOWN)
+def test_an_unknown_model_is_never_free_by_accident(provider: str, model: str) -> None:
+    priced = PRICES.price(PLAIN, provider, model, at=AT)
+    assert priced.source == "dearest"
+    assert priced.cost > 0
+    assert not PRICES.is_known(provider, model)
+    assert Prices(on_unknown="free").price(PLAIN, provider, model) == Priced(0, "free", "")
+    blocking = Prices(on_unknown="block")
+    assert blocking.blocks(provider, model)
+    assert not blocking.blocks(provider, model, local=True)
+    assert not PRICES.blocks(provider, model)
+    # Answers may name another model than the request did; that is no reason to give it away.
+    assert blocking.price(PLAIN, provider, model) == Priced(priced.cost, "unknown", "")
+
+
+def test_a_model_that_is_not_sold_by_the_token_has_no_price_for_tokens() -> None:
+    assert PRICES.price(PLAIN, "openai", "whisper-1").source == "dearest"
+    minute = Usage(units={"audio_seconds": 60})
+    assert PRICES.price(minute, "openai", "whisper-1", at=AT).cost == dollars("0.006")
+
+
+def test_the_dearest_price_is_that_of_the_providers_dearest_model_for_the_mix() -> None:
+    provider = next(each for each in get_snapshot().providers if each.id == "anthropic")
+    for usage in (
+        PLAIN,
+        Usage(prompt_tokens=500_000),
+        Usage(completion_tokens=10),
+        Usage(prompt_tokens=9, cached_tokens=9),
+    ):
+        every = (PRICES.price(usage, "anthropic", model.id).cost for model in provider.models)
+        assert PRICES.price(usage, "anthropic", "claude-unheard-of-9").cost >= max(every) > 0
+
+
+def test_a_provider_that_nobody_knows_costs_what_the_dearest_of_three_costs() -> None:
+    dearest = max(PRICES.price(PLAIN, name, "unheard-of-9").cost for name in ("openai", "anthropic", "gemini"))
+    assert PRICES.price(PLAIN, "nobody", "nothing").cost == dearest
+
+
+@pytest.mark.parametrize("provider", [*SOURCES, "ollama", "vllm", "sagemaker", "snowflake", "heroku", "crusoe", "groq"])
+def test_every_provider_has_a_dearest_price(provider: str) -> None:
+    assert PRICES.price(PLAIN, provider, "unheard-of-9").cost > 0
+
+
+def test_a_known_host_tells_the_provider() -> None:
+    novita = next(each for each in get_snapshot().providers if each.id == "novita")
+    name = novita.models[0].id
+    assert PRICES.price(PLAIN, "", name, host="api.novita.ai").detail == f"novita/{name}"
+
+
+def test_hugging_face_routes_by_suffix_and_may_route_to_the_dearest() -> None:
+    name = "meta-llama/Llama-3.3-70B-Instruct"
+    assert PRICES.price(PLAIN, "huggingface", f"{name}:novita").detail == f"huggingface_novita/{name}"
+    routes = ("novita", "together", "hyperbolic", "nebius", "ovhcloud", "nscale", "sambanova", "groq", "cerebras")
+    every = [PRICES.price(PLAIN, "huggingface", f"{name}:{route}") for route in routes]
+    costs = {priced.cost for priced in every if priced.source == "genai-prices"}
+    assert PRICES.price(PLAIN, "huggingface", name).cost == max(costs)
+    assert len(costs) > 2
+
+
+def test_many_names_do_not_fill_the_memory() -> None:
+    prices = Prices([Price(model="*", input=Decimal(1))])
+    for number in range(10_000):
+        prices.price(PLAIN, "p", f"model-{number}")
+    assert len(prices._quotes) <= 4096
+
+
+def test_every_listed_model_can_be_priced() -> None:
+    """By its own name a model is found, or it is one that the list has no price for."""
+    for provider in get_snapshot().providers:
+        for model in provider.models[:40]:
+            priced = PRICES.price(ALL_TOKENS, provider.id, model.id, at=AT)
+            assert priced.cost > 0 or priced.detail, (provider.id, model.id)
+
+
+def test_pricing_is_cheap() -> None:
+    """3 µs where nothing else runs; the bound allows for a busy machine."""
+    PRICES.warm()
+    once = min(timeit(lambda: PRICES.price(PLAIN, "openai", "gpt-4o", at=AT), number=200) / 200 for _ in range(5))
+    assert once < 60e-6
+
+
+def test_the_list_is_loaded_once() -> None:
+    Prices().warm()
+    assert builtin() is builtin()

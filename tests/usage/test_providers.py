@@ -1,0 +1,230 @@
+"""Which endpoint of which provider a request calls."""
+
+# ruff: noqa: E501  (a table, one request a row)
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from limiter.usage.providers import PROVIDER_NAMES, PROVIDERS, Directory, Endpoint, is_known_host, recognise
+
+APIS = {"openai", "azure", "anthropic", "gemini", "cohere", "mistral", "bedrock", "ollama", "huggingface"}
+
+
+def _called(url: str, method: str = "POST", directory: Directory | None = None) -> Endpoint | None:
+    authority, _, path = url.partition("/")
+    host, _, port = authority.partition(":")
+    return (directory or Directory()).recognise(host, int(port or 443), method, "/" + path, {})
+
+
+@pytest.mark.parametrize(
+    ("url", "provider", "name", "api"),
+    [
+        ("api.openai.com/v1/chat/completions", "openai", "chat", "openai"),
+        ("eu.api.openai.com/v1/chat/completions/", "openai", "chat", "openai"),
+        ("API.OPENAI.COM./v1/completions", "openai", "completions", "openai"),
+        ("api.openai.com/v1/responses", "openai", "responses", "openai"),
+        ("api.openai.com/v1/embeddings", "openai", "embeddings", "openai"),
+        ("r.openai.azure.com/openai/deployments/d/chat/completions?api-version=1", "azure", "chat", "azure"),
+        ("r.openai.azure.com//openai/deployments/d/completions", "azure", "completions", "azure"),
+        ("r.cognitiveservices.azure.com/openai/responses", "azure", "responses", "azure"),
+        ("r.services.ai.azure.com/models/chat/completions", "azure", "chat", "azure"),
+        ("r.services.ai.azure.com/anthropic/v1/messages", "azure", "messages", "anthropic"),
+        ("api.anthropic.com/v1/messages?beta=true", "anthropic", "messages", "anthropic"),
+        ("generativelanguage.googleapis.com/v1beta/models/g:generateContent", "gemini", "generateContent", "gemini"),
+        ("generativelanguage.googleapis.com/v1beta/openai/chat/completions", "gemini", "openai-compat-chat", "openai"),
+        ("europe-west4-aiplatform.googleapis.com/v1/projects/p/locations/l/publishers/google/models/m:streamGenerateContent",
+         "vertex", "streamGenerateContent", "gemini"),
+        ("bedrock-runtime.us-east-1.amazonaws.com/model/a%2Fb%3A0/converse-stream", "bedrock", "converse-stream", "bedrock"),
+        ("bedrock-mantle.us-east-1.api.aws/openai/v1/responses", "bedrock-mantle", "responses", "openai"),
+        ("api.cohere.com/v2/chat", "cohere", "v2-chat", "cohere"),
+        ("api.cohere.ai/v1/generate", "cohere", "v1-generate", "cohere"),
+        ("api.mistral.ai/v1/chat/completions", "mistral", "chat", "mistral"),
+        ("ollama.com/v1/chat/completions", "ollama", "chat", "openai"),
+        ("localhost:11434/api/generate", "ollama", "native-generate", "ollama"),
+        ("10.0.0.5:11434/api/embed", "ollama", "native-embed", "ollama"),
+        ("router.huggingface.co/novita/v3/openai/chat/completions", "huggingface", "chat", "openai"),
+        ("x.endpoints.huggingface.cloud/", "huggingface", "generate", "huggingface"),
+        ("openrouter.ai/api/v1/chat/completions", "openrouter", "chat", "openai"),
+        ("openrouter.ai/api/v1/images", "openrouter", "images", "openai"),
+        ("api.groq.com/openai/v1/chat/completions", "groq", "chat", "openai"),
+        ("api.deepseek.com/chat/completions", "deepseek", "chat", "openai"),
+        ("api.deepseek.com/anthropic/v1/messages", "deepseek", "messages", "anthropic"),
+        ("api.x.ai/v1/responses", "xai", "responses", "openai"),
+        ("api.together.xyz/v1/completions", "together", "completions", "openai"),
+        ("api.z.ai/api/paas/v4/chat/completions", "zai", "chat", "openai"),
+        ("o.snowflakecomputing.com/api/v2/cortex/v1/chat/completions", "snowflake", "chat", "openai"),
+        ("api.cloudflare.com/client/v4/accounts/a/ai/v1/chat/completions", "cloudflare", "chat", "openai"),
+        ("api.writer.com/v1/chat", "writer", "chat", "openai"),
+        ("api.portkey.ai/v1/prompts/p/completions", "portkey", "completions", "openai"),
+        ("localhost:8000/v1/completions", "vllm", "completions", "openai"),
+    ],
+)  # fmt: skip
+def test_metered_endpoints(url: str, provider: str, name: str, api: str) -> None:
+    endpoint = _called(url)
+    assert endpoint is not None
+    assert (endpoint.provider, endpoint.name, endpoint.api, endpoint.metered) == (provider, name, api, True)
+    assert not endpoint.repeats
+
+
+@pytest.mark.parametrize(
+    ("url", "method"),
+    [
+        ("api.openai.com/v1/models", "GET"),
+        ("api.openai.com/v1/moderations", "POST"),
+        ("api.openai.com/v1/responses/input_tokens", "POST"),
+        ("api.openai.com/v1/chat/completions", "OPTIONS"),
+        ("api.openai.com/v1/chat/completions", "HEAD"),
+        ("api.openai.com/v1/files", "POST"),
+        ("api.openai.com/v1/files/f", "DELETE"),
+        ("api.openai.com/v1/batches", "POST"),
+        ("api.anthropic.com/v1/messages/count_tokens", "POST"),
+        ("generativelanguage.googleapis.com/v1beta/models/g:countTokens", "POST"),
+        ("bedrock-runtime.us-east-1.amazonaws.com/model/m/count-tokens", "POST"),
+        ("localhost:11434/api/tags", "GET"),
+        ("localhost:11434/api/pull", "POST"),
+        # Hosts that serve more than models.
+        ("api.cloudflare.com/client/v4/zones/z/dns_records", "POST"),
+        ("o.snowflakecomputing.com/queries/v1/query-request", "POST"),
+        ("r.cognitiveservices.azure.com/vision/v3.2/analyze", "POST"),
+    ],
+)
+def test_free_endpoints(url: str, method: str) -> None:
+    endpoint = _called(url, method)
+    assert endpoint is not None
+    assert not endpoint.metered
+    assert not endpoint.asks_usage
+
+
+@pytest.mark.parametrize(
+    ("url", "method", "name"),
+    [
+        ("api.openai.com/v1/responses/resp_1", "GET", "responses-get"),
+        ("api.openai.com/v1/responses/resp_1/cancel", "POST", "responses-cancel"),
+        ("api.openai.com/v1/threads/t/runs/r", "GET", "assistants-runs"),
+        ("api.openai.com/v1/files/f/content", "GET", "file-content"),
+        ("api.anthropic.com/v1/messages/batches/b/results", "GET", "batch-results"),
+        ("generativelanguage.googleapis.com/v1beta/batches/b", "GET", "batch-status"),
+        ("api.mistral.ai/v1/batch/jobs/j", "GET", "batches"),
+    ],
+)
+def test_endpoints_that_repeat_usage(url: str, method: str, name: str) -> None:
+    endpoint = _called(url, method)
+    assert endpoint is not None
+    assert (endpoint.name, endpoint.metered, endpoint.repeats) == (name, True, True)
+
+
+def test_unknown_paths_of_known_hosts_are_metered() -> None:
+    """A new endpoint must not be a hole in the budget."""
+    assert recognise("api.openai.com", 443, "POST", "/v9/new", {}) == Endpoint(
+        "openai", "other", "openai", True, "sniff", False
+    )
+    assert recognise("r.openai.azure.com", 443, "POST", "/openai/v9/new", {}) == Endpoint(
+        "azure", "other", "azure", True, "sniff", False
+    )
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "example.com",
+        "api.openai.com.evil.org",
+        "evil-api.openai.com",
+        "xapi.openai.com",
+        "openai.com",
+        "",
+        "googleapis.com",
+    ],
+)
+def test_other_hosts_are_nobodys(host: str) -> None:
+    assert not is_known_host(host, 443)
+    assert recognise(host, 443, "POST", "/v1/chat/completions", {}) is None
+
+
+def test_guessed_ports_are_recognised_by_their_paths_only() -> None:
+    """Something else may listen on port 8000 of this machine."""
+    assert _called("localhost:8000/v1/chat/completions") is not None
+    assert _called("localhost:8000/login") is None
+    assert _called("other.example:8000/v1/chat/completions") is None
+    assert not is_known_host("localhost", 8000)
+    assert is_known_host("localhost", 11434)
+
+
+@pytest.mark.parametrize(
+    ("url", "local"),
+    [("localhost:11434/api/chat", True), ("ollama.com/api/chat", False), ("localhost:8000/v1/chat/completions", True),
+     ("localhost:8080/generate", True), ("api.openai.com/v1/embeddings", False)],
+)  # fmt: skip
+def test_local_servers(url: str, local: bool) -> None:
+    endpoint = _called(url)
+    assert endpoint is not None
+    assert endpoint.local is local
+
+
+MAPPED = Directory(
+    {
+        "127.0.0.1:9000": "groq",
+        "LLM.example": "azure",
+        "127.0.0.1:8000": "openai",
+        "gpu.example": "vllm",
+        "h:1": "cohere",
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("url", "provider", "name"),
+    [
+        ("127.0.0.1:9000/openai/v1/chat/completions", "groq", "chat"),
+        ("127.0.0.1:9000/v1/chat/completions", "groq", "chat"),
+        ("127.0.0.1:9000/chat/completions", "groq", "chat"),
+        ("127.0.0.1:9000/some/base/v1/chat/completions", "groq", "chat"),
+        ("127.0.0.1:8000/v1/responses", "openai", "responses"),
+        ("llm.example/openai/deployments/d/chat/completions", "azure", "chat"),
+        ("llm.example:8443/deployments/d/chat/completions", "azure", "chat"),
+        ("h:1/v2/chat", "cohere", "v2-chat"),
+        ("h:1/base/chat", "cohere", "v2-chat"),
+        ("gpu.example/v1/messages", "vllm", "messages"),
+    ],
+)
+def test_mapped_hosts(url: str, provider: str, name: str) -> None:
+    """By host or by host and port, under any base path."""
+    endpoint = _called(url, directory=MAPPED)
+    assert endpoint is not None
+    assert (endpoint.provider, endpoint.name, endpoint.metered) == (provider, name, True)
+    assert endpoint.local is (provider == "vllm")
+
+
+def test_mapped_hosts_are_known() -> None:
+    assert MAPPED.is_known_host("127.0.0.1", 9000)
+    assert MAPPED.is_known_host("llm.EXAMPLE", 1)
+    assert not MAPPED.is_known_host("h", 2)
+    assert MAPPED.is_known_host("api.openai.com", 443)
+
+
+def test_mapped_ipv6_hosts() -> None:
+    directory = Directory({"[::1]:9000": "openai"})
+    assert directory.is_known_host("::1", 9000)
+    assert not directory.is_known_host("::1", 9001)
+
+
+def test_unknown_providers_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"unknown provider 'opnai', expected one of openai, azure, "):
+        Directory({"a": "opnai"})
+
+
+def test_the_table_is_sound() -> None:
+    assert len(set(PROVIDER_NAMES)) == len(PROVIDERS)
+    for provider in PROVIDERS:
+        assert provider.api in APIS
+        assert {route.api or provider.api for route in provider.routes} <= APIS
+
+
+@given(
+    st.sampled_from(["api.openai.com", "r.openai.azure.com", "api.cohere.com", "localhost"]),
+    st.text(max_size=60),
+    st.text(max_size=8),
+)
+@settings(max_examples=150, deadline=None)
+def test_any_path_is_answered(host: str, path: str, method: str) -> None:
+    assert host == "localhost" or recognise(host, 443, method, path, {}) is not None
