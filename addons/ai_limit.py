@@ -9,6 +9,7 @@ from pathlib import Path
 from mitmproxy import ctx, exceptions, http, tls
 from mitmproxy.addonmanager import Loader
 
+from addons.dispatch import install
 from addons.enforcement import Enforcement
 from addons.exchange import Settlements
 from addons.guard import refuses_on_bug, survives_bug
@@ -59,6 +60,7 @@ class AiLimit:
         # A refused request must not cost a connection, and a failed one must reach the error hook.
         ctx.options.update(connection_strategy="lazy")
         _keep_loaded()
+        install(ctx.master.addons)
         self._start(self._follow_files())
         self._start(self._renew_leases())
         self._start(self._warm())

@@ -11,10 +11,12 @@ import platformdirs
 from limiter.config import ConfigError, Configuration, Notice, Place, load
 from limiter.engine import Engine
 from limiter.prices import Prices
+from limiter.settings import Settings
 from limiter.stores.contract import Clock, Store, StoreError, wall_clock
 from limiter.stores.fallback import FallbackStore
+from limiter.stores.memory import MemoryStore
 from limiter.stores.urls import open_store
-from limiter.usage import tokens
+from limiter.usage import forecast
 from limiter.usage.providers import PROVIDER_NAMES, Directory
 
 CONFIG_VARIABLE = "AI_LIMIT_CONFIG"
@@ -112,7 +114,7 @@ class App:
     def warm(self) -> None:
         """Loads price data and vocabularies before the first request needs them. Blocking: about a second of CPU."""
         self.running.prices.warm()
-        tokens.count(["warm"])
+        forecast.prepare()
 
     async def renew(self) -> None:
         """Extends the leases of what runs, and lets go of policies that no exchange uses any more.
@@ -148,7 +150,7 @@ class App:
             except ValueError as problem:
                 place = configuration.places.get(("store",), Place(STORE_VARIABLE, 0))
                 raise ConfigError([Notice(place, "", str(problem))]) from problem
-            store = FallbackStore(opened, settings.on_store_error, self._clock, settings.store_timeout)
+            store = _with_fallback(opened, settings, self._clock)
         prices = Prices(settings.prices, settings.on_unknown_price)
         engine = Engine(configuration.policy, store, prices, self._clock, new_id)
         return Running(configuration, Directory(settings.providers), engine, prices, store, url)
@@ -165,6 +167,13 @@ class App:
         if self._sources.config.is_dir():
             files.update(path for path in self._sources.config.iterdir() if path.suffix in (".yaml", ".yml", ".json"))
         return {path: _stamp(path) for path in files}
+
+
+def _with_fallback(store: Store, settings: Settings, clock: Clock) -> Store:
+    """The store and what is done while it is away; memory is never away."""
+    if isinstance(store, MemoryStore):
+        return store
+    return FallbackStore(store, settings.on_store_error, clock, settings.store_timeout)
 
 
 def _unknown_providers(configuration: Configuration) -> Iterator[Notice]:

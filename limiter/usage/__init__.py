@@ -1,9 +1,10 @@
 """What an exchange with a provider used: recognising it, forecasting it, and reading it off the response as it passes.
 
-    routes → providers            which endpoint of which provider a request calls
-    requests → forecast           what the request says about its own size, in tokens before it is sent
-    decoding → framing → reading  bytes → JSON events → counts; `readers` says where each provider keeps them
-    tap                           the three above behind `feed` and `finish`
+    routes → providers              which endpoint of which provider a request calls
+    requests (splice) → forecast    what the request says about its own size; its tokens before it is sent
+    decoding → framing → reading    encoded bytes → JSON events → counts
+    formats → readers               where each wire format keeps its counts, its text and its end: tables
+    tap (following, hiding)         all of it behind `feed` and `finish`
 
-Adding a provider is an entry in `providers.PROVIDERS`; a new wire format is an entry in `readers.READERS`.
+A new provider is an entry in `providers.PROVIDERS`, a new wire format one in `readers.READERS`.
 """

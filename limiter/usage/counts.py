@@ -45,8 +45,7 @@ class Counts:
     dollars: tuple[tuple[str, float], ...] = ()
     """Where the provider says what it cost: path, and nano-dollars of one there. The first that is there counts."""
     largest: bool = False
-    """Prompt and completion are the largest of their alternatives: the object merges several reports of the same
-    work."""
+    """Prompt and completion are the largest of their alternatives: several reports of the same work were merged."""
     prepare: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
     """Rewrites the object first."""
     also: tuple[str, ...] = ()
@@ -150,7 +149,7 @@ def _cost(native: Mapping[str, Any], dollars: tuple[tuple[str, float], ...]) -> 
 
 
 def add(one: Usage, other: Usage) -> Usage:
-    """The usage of both together; custom units and tiers of the first."""
+    """The usage of both together; the tier of the first that names one."""
     costs = [cost for cost in (one.cost, other.cost) if cost is not None]
     return Usage(
         prompt_tokens=one.prompt_tokens + other.prompt_tokens,

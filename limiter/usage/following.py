@@ -1,5 +1,4 @@
-"""A response's decoded bytes, followed: the framing is chosen, the events are read, and at the end stands an
-`Observation`."""
+"""Follows the decoded bytes of a response: framing, then events, and at the end an `Observation`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -99,8 +98,7 @@ class Following:
         usage = reading.reported()
         visible = 0 if usage is not None and complete else reading.visible_tokens()
         if usage is not None and not complete:
-            # The counts so far, of a stream that was cut: the prompt is right, the output is what was seen if that is
-            # more.
+            # The counts so far of a stream that was cut: right for the prompt, perhaps behind for the output.
             completion = max(usage.completion_tokens, visible)
             total = usage.prompt_tokens + completion
             usage = replace(usage, completion_tokens=completion, total_tokens=total, estimated=True)

@@ -19,8 +19,7 @@ BYTES_PER_TOKEN = 3
 """Of what is beyond; English has more, so this rather overrates."""
 MOST_BODY = 64 * 1024 * 1024
 LIKELY_COMPLETION = 1000
-"""Tokens of an answer, where a likely and not the greatest length is asked for: few answers of chats and agents are
-longer."""
+"""Tokens of an answer, where a likely length is asked for and not the greatest: few answers are longer."""
 IMAGE = 1600
 """Tokens of an image, about: the most that Claude, and GPT at high detail, take for one of usual size."""
 MEDIA_BYTES_PER_TOKEN = 50
@@ -90,8 +89,9 @@ def text_tokens(ask: Ask, text: str) -> int:
 
 
 def prepare() -> None:
-    """Loads vocabularies and model data, 0.4 s, so that the first request need not."""
-    tokens.count(["a"])
+    """Loads vocabularies and model data, half a second, so that the first request need not."""
+    for model in ("gpt-4o", "gpt-4"):  # One of each vocabulary.
+        tokens.count(["a"], model)
     output_limit("openai", "gpt-4o")
 
 

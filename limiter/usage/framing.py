@@ -131,20 +131,18 @@ class Document:
 
     def __init__(self) -> None:
         self.truncated = False
-        self._held: list[bytes] = []
-        self._size = 0
+        self._held = bytearray()
 
     def feed(self, piece: bytes) -> list[bytes]:
-        self._size += len(piece)
-        if self._size > MOST_HELD:
-            self.truncated = True
-            self._held.clear()
-        else:
-            self._held.append(piece)
+        if not self.truncated:
+            self._held += piece
+            if len(self._held) > MOST_HELD:
+                self.truncated = True
+                self._held.clear()
         return []
 
     def finish(self) -> list[bytes]:
-        document = b"".join(self._held).removeprefix(BOM).strip()
+        document = bytes(self._held).removeprefix(BOM).strip()
         self._held.clear()
         return [document] if document else []
 

@@ -35,8 +35,7 @@ class Provider(NamedTuple):
     local: bool = False
     """Runs on the user's own machines, where not on a public host."""
     paths: str = ""
-    """Where a host serves more than models: what the paths of models contain. Unknown paths without it are not
-    metered."""
+    """Where a host serves more than models: what paths of models contain. Unknown ones without it are not metered."""
 
 
 _AZURE_MODEL = r"/deployments/([^/]+)/"
@@ -45,8 +44,8 @@ _GOOGLE_MODEL = r"/(?:models|tunedModels)/([^/:]+)"
 PROVIDERS: tuple[Provider, ...] = (
     # https://platform.openai.com/docs/guides/your-data : eu. and us. are regional hosts.
     Provider("openai", (r"(?:[a-z]{2}\.)?api\.openai\.com",), asks_usage=True),
-    # https://learn.microsoft.com/azure/ai-foundry/openai/reference ; azure-api.net is API Management, which fronts
-    # anything.
+    # https://learn.microsoft.com/azure/ai-foundry/openai/reference
+    # azure-api.net is API Management, which fronts anything.
     Provider(
         "azure",
         (

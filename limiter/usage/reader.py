@@ -31,8 +31,8 @@ def paths(*dotted: str) -> tuple[Path, ...]:
 class Reader:
     counts: Counts
     usage: tuple[Path, ...]
-    """Where usage objects are. All that are found merge, later members over earlier, null over nothing; the empty path
-    is the event itself."""
+    """Where usage objects are; the empty path is the event itself. All that are found merge, member by
+    member, the later over the earlier; null is nothing."""
     model: tuple[Path, ...] = paths("model")
     id: tuple[Path, ...] = paths("id")
     tier: tuple[Path, ...] = ()

@@ -36,8 +36,7 @@ READERS: Mapping[str, Reader] = MappingProxyType(
 )
 
 SNIFF = "sniff"
-"""The reader of endpoints that are not in the table: the first event decides, by the members that only one format
-has."""
+"""The reader of endpoints that are not in the table: members that only one format has decide at the first event."""
 _MARKS = (
     (frozenset({"usageMetadata", "candidates"}), google.GEMINI),
     (frozenset({"prompt_eval_count", "eval_count", "done"}), others.OLLAMA),

@@ -29,8 +29,7 @@ OPENING = 4
 
 @cache
 def _loud(name: str) -> re.Pattern[bytes]:
-    """Matches events of a reader that must be read at once. One too many costs microseconds, so the patterns are
-    rough."""
+    """Matches the events that must be read at once; roughly, as one too many costs but microseconds."""
     reader = READERS[name]
     usages = {path[-1] for path in reader.usage if path}
     patterns = [rf'"(?:{_any(usages)})"\s*:\s*[{{\[]'] if usages else []
@@ -131,8 +130,7 @@ class Reading:
 
     @property
     def complete(self) -> bool:
-        """Whether the end was seen, as far as the format has one. Result files have none: every line stands for
-        itself."""
+        """Whether the end was seen. Files of results have none: every line stands for itself."""
         if self._reader is not None and self._reader.sums:
             return True
         return self._done or (self._stopped and self.reported() is not None)

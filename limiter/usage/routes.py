@@ -18,8 +18,7 @@ class Endpoint:
     name: str
     """`chat`, `responses`, `messages` …; `other` for a path that is not in the table."""
     api: str
-    """Wire format of errors: `openai`, `azure`, `anthropic`, `gemini`, `cohere`, `mistral`, `bedrock`, `ollama`,
-    `huggingface`."""
+    """Wire format of errors: `openai`, `azure`, `anthropic`, `gemini`, `cohere`, `mistral`, `bedrock` …"""
     metered: bool
     """False: costs nothing (`count_tokens`, lists, `HEAD` …), is forwarded and not counted."""
     reader: str
@@ -29,9 +28,9 @@ class Endpoint:
     local: bool = False
     """The user's own server (Ollama, vLLM …): costs nothing unless priced."""
     repeats: bool = False
-    """Reports the usage of work that an earlier request started (a poll of a background response, batch results), as
-    often as it is asked: count it once per `Observation.response_id`, as no request of its own, and do not miss it when
-    absent."""
+    """Reports the usage of work that an earlier request started, each time it is asked: a poll of a background
+    response, the results of a batch. Count it once per `Observation.response_id`, and as no request. It may be absent.
+    """
 
 
 class Route(NamedTuple):

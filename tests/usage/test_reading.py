@@ -1,7 +1,5 @@
 """Events in any order and of any form."""
 
-# ruff: noqa: E501  (events, one a line)
-
 import json
 from typing import Any
 

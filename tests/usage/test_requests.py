@@ -124,6 +124,7 @@ BODY = json.dumps({"model": "gpt-4o", "stream": True}).encode()
 @pytest.mark.parametrize(
     ("encoding", "body"),
     [("gzip", gzip.compress(BODY)), ("zstd", zstandard.ZstdCompressor().compress(BODY)), ("", b"\xef\xbb\xbf " + BODY)],
+    ids=["gzip", "zstd", "plain"],
 )
 def test_encoded_bodies_are_read(encoding: str, body: bytes) -> None:
     ask = ask_for(CHAT, body, headers={"content-encoding": encoding})
@@ -141,6 +142,7 @@ def test_encoded_bodies_are_read(encoding: str, body: bytes) -> None:
         ("", b'{"a":' * 100_000),
         ("zstd", zstandard.ZstdCompressor().compress(bytes(100 * 1024 * 1024))),
     ],
+    ids=["damaged", "unknown encoding", "array", "cut", "no text", "deep", "bomb"],
 )
 def test_what_cannot_be_read_is_a_problem(encoding: str, body: bytes) -> None:
     """Not an exception; the path still tells what it can."""

@@ -13,8 +13,7 @@ from limiter.usage.reader import Reader, paths, tree
 
 
 def iterations(native: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Compaction and advisors are passes of their own, billed, and missing from the top-level counts: take the sum of
-    passes."""
+    """The sum of the passes, where some are no message: the top-level counts leave out compaction and advisors."""
     passes = native.get("iterations")
     if not isinstance(passes, list) or all(dig(one, ("type",)) == "message" for one in passes):
         return native
