@@ -9,11 +9,13 @@ from pathlib import Path
 from mitmproxy import ctx, exceptions, http, tls
 from mitmproxy.addonmanager import Loader
 
+from addons.background import Background
 from addons.dispatch import install
 from addons.enforcement import Enforcement
 from addons.exchange import Settlements
-from addons.guard import refuses_on_bug, survives_bug
+from addons.guard import drops_on_bug, refuses_on_bug, survives_bug
 from addons.interception import pass_through_unless_known
+from addons.sessions import Sessions
 from addons.streaming import attach_tap
 from limiter.app import App, Sources
 from limiter.config import ConfigError
@@ -33,6 +35,8 @@ class AiLimit:
         self._app: App | None = None
         self._enforcement: Enforcement | None = None
         self._settlements = Settlements()
+        self._sessions = Sessions(self._settlements)
+        self._background = Background()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def load(self, loader: Loader) -> None:
@@ -47,19 +51,23 @@ class AiLimit:
         try:
             app = App(sources)
         except (ConfigError, StoreError) as problem:
-            raise exceptions.OptionsError(f"ai-limit: {problem}") from problem
+            if self._app:
+                raise exceptions.OptionsError(f"ai-limit: {problem}") from problem
+            # An error in the log ends the start; a traceback above it would only hide the line that matters.
+            logger.error("ai-limit: the start is given up:\n%s", problem)  # noqa: TRY400
+            return
         if self._app:
             self._start(self._retire(self._app))
         self._app = app
-        self._enforcement = Enforcement(app)
+        self._enforcement = Enforcement(app, self._background)
         for warning in app.warnings:
             logger.warning("ai-limit: %s", warning)
         logger.info("ai-limit: %s", app.summary)
 
     def running(self) -> None:
-        # A refused request must not cost a connection, and a failed one must reach the error hook.
-        ctx.options.update(connection_strategy="lazy")
+        _set_options()
         _keep_loaded()
+        _warn_of_open_door()
         install(ctx.master.addons)
         self._start(self._follow_files())
         self._start(self._renew_leases())
@@ -68,6 +76,8 @@ class AiLimit:
     async def done(self) -> None:
         for task in self._tasks:
             task.cancel()
+        self._sessions.close()
+        await self._leave_to_polls()
         await self._settlements.finished()
         if self._app:
             await self._app.close()
@@ -97,12 +107,15 @@ class AiLimit:
     @survives_bug
     def error(self, flow: http.HTTPFlow) -> None:
         self._settlements.begin(flow)
+        self._sessions.end(flow)
+
+    @drops_on_bug
+    async def websocket_message(self, flow: http.HTTPFlow) -> None:
+        await self._sessions.message(flow, self._enforcing())
 
     @survives_bug
-    def websocket_message(self, flow: http.HTTPFlow) -> None:
-        """mitmproxy keeps every message of a session; a session may last for days."""
-        if flow.websocket:
-            del flow.websocket.messages[:-1]
+    def websocket_end(self, flow: http.HTTPFlow) -> None:
+        self._sessions.end(flow)
 
     def _in_force(self) -> App:
         if self._app is None:
@@ -133,6 +146,7 @@ class AiLimit:
             await asyncio.sleep(RENEW_SECONDS)
             try:
                 await self._in_force().renew()
+                await self._background.expire()
             except StoreError as problem:
                 logger.warning("ai-limit: leases could not be renewed: %s", problem)
             except Exception:
@@ -144,9 +158,34 @@ class AiLimit:
         except Exception:
             logger.exception("ai-limit: internal error while loading prices")
 
+    async def _leave_to_polls(self) -> None:
+        try:
+            await self._background.close()
+        except StoreError as problem:
+            logger.warning("ai-limit: work in the background could not be settled: %s", problem)
+
     async def _retire(self, app: App) -> None:
+        await self._leave_to_polls()
         await self._settlements.finished()
         await app.close()
+
+
+def _set_options() -> None:
+    """Options that metering stands on."""
+    # A refused request must not cost a connection, and a failed one must reach the error hook.
+    ctx.options.update(connection_strategy="lazy")
+    if ctx.options.stream_large_bodies:
+        logger.warning("ai-limit: stream_large_bodies is switched off: it forwards requests before they are admitted")
+        ctx.options.update(stream_large_bodies=None)
+    if ctx.options.flow_detail == 1:
+        # The default prints URLs, which may hold keys; every metered exchange has a line of ours.
+        ctx.options.update(flow_detail=0)
+
+
+def _warn_of_open_door() -> None:
+    """mitmproxy listens to the whole network unless told otherwise, and whoever comes may spend."""
+    if not ctx.options.listen_host and not ctx.options.proxyauth:
+        logger.warning("ai-limit: open to the whole network; --listen-host 127.0.0.1 or --proxyauth closes it")
 
 
 def _keep_loaded() -> None:

@@ -1,27 +1,33 @@
 """The request hook: who asks for what, may it pass, and what must be asked of the upstream so that usage is seen."""
 
+import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from mitmproxy import http
 
 from addons.answers import give
-from addons.exchange import EXCHANGE, Exchange
+from addons.attachments import Attachment
+from addons.background import Background
+from addons.exchange import EXCHANGES, Exchange, Followed
+from addons.polls import Poll
+from addons.sessions import open_session
 from addons.traffic import endpoint_of, facts_of, fields
 from limiter.app import App
 from limiter.decisions import Refusal, Standing, Unpriced
 from limiter.facts import Facts
+from limiter.meters import Usage
 from limiter.ratelimit_headers import fields as ratelimit_fields
-from limiter.refusals import answer, failure
+from limiter.refusals import Answer, answer, failure
 from limiter.stores.contract import StoreError
-from limiter.usage.providers import Endpoint
-from limiter.usage.requests import Ask, read_request, with_usage_asked
+from limiter.usage.providers import Endpoint, upgrades
+from limiter.usage.requests import Ask, read_request, takes_long, with_usage_asked
 
 logger = logging.getLogger(__name__)
 
-ENDPOINT = "ai_limit.endpoint"
-"""Metadata: the `Endpoint` of a flow to a known host."""
+ENDPOINTS: Attachment[Endpoint] = Attachment()
+"""Of flows to known hosts that are metered."""
 LARGE = 1024 * 1024
 """Bytes of an unmetered body from which on it is not kept in memory."""
 SAID_EVERY = 60.0
@@ -31,65 +37,107 @@ SAID_EVERY = 60.0
 class Enforcement:
     """Admits requests or answers them."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, background: Background) -> None:
         self._app = app
+        self._background = background
         self._said: dict[str, float] = {}
 
     def recognise(self, flow: http.HTTPFlow) -> None:
         """On the request's headers: large bodies that are not metered are passed on as they come."""
         headers = fields(flow.request.headers)
         endpoint = endpoint_of(flow.request, headers, self._app.running.directory)
-        if endpoint is not None and (endpoint.metered or upgrades(headers)):
-            flow.metadata[ENDPOINT] = endpoint
+        if endpoint is None:
+            if _is_large(headers):
+                flow.request.stream = True
+            return
+        if "upgrade" in headers and not upgrades(flow.request.method, headers):
+            # Whatever protocol that leads to, nobody here could read it. Servers answer in plain HTTP without it.
+            del flow.request.headers["upgrade"]
+        if endpoint.metered or endpoint.protocol:
+            ENDPOINTS.put(flow, endpoint)
+            flow.request.stream = False  # `stream_large_bodies` would forward the body before anything is decided.
         elif _is_large(headers):
             flow.request.stream = True
 
     async def admit(self, flow: http.HTTPFlow) -> None:
         """On the whole request: forwards it with its admission attached, or answers it."""
-        endpoint: Endpoint | None = flow.metadata.get(ENDPOINT)
+        endpoint = ENDPOINTS.get(flow)
         if endpoint is None:
             return
         headers = fields(flow.request.headers)
         running = self._app.running
-        settings = running.configuration.settings
         body = flow.request.raw_content or b""
-        ask = read_request(endpoint, flow.request.path, headers, body)
-        facts = facts_of(flow, headers, ask, settings)
-        if upgrades(headers):
-            give(flow, failure(facts, 501, "ai-limit: WebSocket sessions cannot be metered yet; use HTTP"))
+        ask = await _off_the_loop(headers, body, read_request, endpoint, flow.request.path, headers, body)
+        facts = facts_of(flow, headers, ask, running.configuration.settings)
+        if ask.problem:
+            # What model it is for cannot be told, so neither can which limits apply.
+            give(flow, failure(facts, 400, f"ai-limit: {ask.problem}"))
             return
-        exchange = Exchange(running.engine, ask, body)
+        if upgrades(flow.request.method, headers):
+            if endpoint.protocol:
+                open_session(flow, ask, facts)
+            else:
+                give(flow, failure(facts, 501, "ai-limit: this WebSocket cannot be metered; use HTTP"))
+            return
+        if endpoint.repeats:
+            EXCHANGES.put(flow, Poll(running.engine, ask, facts, self._background))
+            return
+        exchange = Exchange(running.engine, ask, body, self._background)
+        objection = await self.decide(exchange, facts)
+        if objection is not None:
+            give(flow, objection)
+            return
+        exchange.sent = flow.client_conn.connected
+        EXCHANGES.put(flow, exchange)
+        asked = await _off_the_loop(headers, body, with_usage_asked, ask, body)
+        if asked is not None:
+            _ask_for_usage(flow, exchange, asked)
+
+    async def decide(self, exchange: Exchange, facts: Facts) -> Answer | None:
+        """Admits the exchange; None: it has its admission. Else the answer to give in its place."""
+        local = exchange.ask.endpoint.local
         try:
-            outcome = await running.engine.admit(facts, exchange.measure, local=endpoint.local)
+            outcome = await exchange.engine.admit(facts, exchange.measure, local=local)
         except StoreError as problem:
             self._say(f"store: {problem}", "ai-limit: a request is refused as the store does not answer: %s", problem)
-            give(flow, failure(facts, 503, "ai-limit: the store of the counters does not answer; try again later"))
-            return
+            return failure(facts, 503, "ai-limit: the store of the counters does not answer; try again later")
         match outcome:
             case Refusal():
-                self._refuse(flow, outcome, ask, settings.rate_limit_headers)
+                return self._refusal(outcome, exchange.ask)
             case Unpriced():
-                give(flow, failure(facts, 403, _unpriced(outcome)))
+                return failure(facts, 403, _unpriced(outcome))
             case _:
                 exchange.admission = outcome
-                exchange.sent = flow.client_conn.connected
-                flow.metadata[EXCHANGE] = exchange
                 self._warn(outcome.standings, facts)
-                _ask_for_usage(flow, exchange)
+                return None
 
-    def _refuse(self, flow: http.HTTPFlow, refusal: Refusal, ask: Ask, with_fields: bool) -> None:
+    def exchange(self, ask: Ask, body: bytes, context: int, followed: Followed) -> Exchange:
+        """An exchange that is no HTTP request, under the configuration in force."""
+        return Exchange(self._app.running.engine, ask, body, self._background, context, tap=followed)
+
+    async def book(self, facts: Facts, usage: Usage, *, local: bool) -> None:
+        """Books usage that comes without a request.
+
+        Raises:
+            StoreError: nothing was booked, or it is unknown whether it was.
+        """
+        await self._app.running.engine.book(facts, usage, local=local)
+
+    def _refusal(self, refusal: Refusal, ask: Ask) -> Answer:
         name = refusal.limit.name
         self._say(
-            name, "ai-limit: limit %r refuses requests (%s %s)", name, refusal.facts.provider, refusal.facts.model
+            name, "ai-limit: limit %r refuses requests (%s %r)", name, refusal.facts.provider, refusal.facts.model
         )
-        more = ratelimit_fields(refusal.standings, refusal.now) if with_fields else ()
-        give(flow, answer(refusal, streaming=ask.streaming), more)
+        made = answer(refusal, streaming=ask.streaming)
+        if not self._app.running.configuration.settings.rate_limit_headers:
+            return made
+        return made._replace(headers=(*made.headers, *ratelimit_fields(refusal.standings, refusal.now)))
 
     def _warn(self, standings: tuple[Standing, ...], facts: Facts) -> None:
         for standing in standings:
             if standing.over:
                 limit = standing.limit
-                text = "ai-limit: limit %r is over and only in mode %s (%s %s)"
+                text = "ai-limit: limit %r is over and only in mode %s (%s %r)"
                 self._say(limit.name, text, limit.name, limit.mode, facts.provider, facts.model)
 
     def _say(self, topic: str, text: str, *values: object) -> None:
@@ -105,20 +153,25 @@ def _unpriced(outcome: Unpriced) -> str:
     return f'ai-limit: limit "{outcome.limit.name}" counts cost, and the price of model "{model}" is not known'
 
 
-def upgrades(headers: Mapping[str, str]) -> bool:
-    """Whether the request asks for a WebSocket."""
-    return headers.get("upgrade", "").lower() == "websocket"
-
-
 def _is_large(headers: Mapping[str, str]) -> bool:
     length = headers.get("content-length", "")
     return length.isdecimal() and int(length) > LARGE
 
 
-def _ask_for_usage(flow: http.HTTPFlow, exchange: Exchange) -> None:
-    asked = with_usage_asked(exchange.ask, exchange.body)
-    if asked is None:
-        return
+async def _off_the_loop[**Arguments, Result](
+    headers: Mapping[str, str],
+    body: bytes,
+    read: Callable[Arguments, Result],
+    *args: Arguments.args,
+    **kwargs: Arguments.kwargs,
+) -> Result:
+    """Reads a body in a thread if that may take long, so that no other connection waits for it."""
+    if takes_long(headers, body):
+        return await asyncio.to_thread(read, *args, **kwargs)
+    return read(*args, **kwargs)
+
+
+def _ask_for_usage(flow: http.HTTPFlow, exchange: Exchange, asked: bytes) -> None:
     flow.request.content = asked
     # The extra event must be found and taken out, which a compressed stream would make dear.
     flow.request.headers["accept-encoding"] = "identity"

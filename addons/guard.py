@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from mitmproxy import http
 
+from addons import sockets
 from addons.answers import give
 from limiter.facts import Facts
 from limiter.refusals import failure
@@ -16,6 +17,11 @@ from limiter.refusals import failure
 logger = logging.getLogger(__name__)
 
 REFUSED = "ai-limit: internal error; the request was refused and not forwarded"
+_ERROR_EVENT = (
+    b'{"type":"error","event_id":"event_ai_limit",'
+    b'"error":{"type":"server_error","code":"internal_error","message":"%b","param":null}}' % REFUSED.encode()
+)
+"""In the format of OpenAI's sessions. Others' clients show it, or the reason of the close."""
 
 
 def refuses_on_bug[Addon](
@@ -31,6 +37,24 @@ def refuses_on_bug[Addon](
             logger.exception("ai-limit: internal error, the request is refused")
             flow.request.stream = False  # A streamed request cannot be answered.
             give(flow, failure(Facts(), 500, REFUSED))
+
+    return guarded
+
+
+def drops_on_bug[Addon](
+    hook: Callable[[Addon, http.HTTPFlow], Awaitable[None]],
+) -> Callable[[Addon, http.HTTPFlow], Awaitable[None]]:
+    """For messages of a WebSocket: an exception drops the client's message, and ends the session with an error."""
+
+    @functools.wraps(hook)
+    async def guarded(addon: Addon, flow: http.HTTPFlow) -> None:
+        try:
+            await hook(addon, flow)
+        except Exception:
+            logger.exception("ai-limit: internal error, the session is closed")
+            if flow.websocket and (message := flow.websocket.messages[-1]).from_client and not message.injected:
+                message.drop()
+                sockets.shut(flow, _ERROR_EVENT, 1011, REFUSED)
 
     return guarded
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from mitmproxy import http
 
 from addons.answers import OURS
-from addons.exchange import EXCHANGE, Exchange
+from addons.exchange import EXCHANGES
 from addons.traffic import fields
 from limiter.ratelimit_headers import fields as ratelimit_fields
 from limiter.usage.tap import Tap
@@ -21,8 +21,8 @@ def attach_tap(flow: http.HTTPFlow, *, with_fields: bool) -> None:
     response = flow.response
     if response is None or flow.metadata.get(OURS) or response.status_code == 101:
         return
-    exchange: Exchange | None = flow.metadata.get(EXCHANGE)
-    if exchange is None or exchange.admission is None:
+    exchange = EXCHANGES.get(flow)
+    if exchange is None:
         response.stream = True
         return
     exchange.status = response.status_code
@@ -33,8 +33,8 @@ def attach_tap(flow: http.HTTPFlow, *, with_fields: bool) -> None:
         response.headers.pop("content-encoding", None)
         if response.headers.pop("content-length", None) is not None and flow.request.http_version.startswith("HTTP/1"):
             response.headers["transfer-encoding"] = "chunked"
-    if with_fields and exchange.admission.standings:
-        for name, value in ratelimit_fields(exchange.admission.standings, exchange.admission.now):
+    if with_fields and (admission := exchange.admission) and admission.standings:
+        for name, value in ratelimit_fields(admission.standings, admission.now):
             response.headers.add(name, value)
     response.stream = _rewriting(tap) if tap.rewrites else _following(tap)
 

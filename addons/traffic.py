@@ -9,7 +9,7 @@ from mitmproxy.net.http.url import parse_authority
 from limiter import identity
 from limiter.facts import Facts
 from limiter.settings import Settings
-from limiter.usage.providers import Directory, Endpoint
+from limiter.usage.providers import Directory, Endpoint, path_of
 from limiter.usage.requests import Ask
 
 MACHINE = platform.node()
@@ -31,10 +31,10 @@ def endpoint_of(request: http.Request, headers: dict[str, str], directory: Direc
 
     Where the connection goes decides. A host that is dialled by address is known by the name that it is asked for.
     """
-    endpoint = directory.recognise(request.host.lower(), request.port, request.method, request.path, headers)
+    endpoint = directory.recognise(request.host, request.port, request.method, request.path, headers)
     if endpoint is None and request.pretty_host != request.host:
         _, port = parse_authority(request.host_header or "", check=False)
-        host = request.pretty_host.lower()
+        host = request.pretty_host
         endpoint = directory.recognise(host, port or request.port, request.method, request.path, headers)
     return endpoint
 
@@ -42,7 +42,7 @@ def endpoint_of(request: http.Request, headers: dict[str, str], directory: Direc
 def facts_of(flow: http.HTTPFlow, headers: dict[str, str], ask: Ask, settings: Settings) -> Facts:
     """What the limits may look at."""
     request = flow.request
-    path, _, query = request.path.partition("?")
+    query = request.path.partition("?")[2]
     parameters = dict(parse_qsl(query, keep_blank_values=True))
     user = flow.metadata.get("proxyauth")
     return Facts(
@@ -50,9 +50,9 @@ def facts_of(flow: http.HTTPFlow, headers: dict[str, str], ask: Ask, settings: S
         endpoint=ask.endpoint.name,
         api=ask.endpoint.api,
         model=ask.model,
-        host=_host(request),
+        host=_host(request, ask.endpoint),
         method=request.method,
-        path=path,
+        path=path_of(ask.endpoint, request.path),
         ip=identity.client_address(flow.client_conn.peername[0], headers, settings.trusted_peers),
         credential=identity.credential(headers, parameters, ask.endpoint.api),
         consumer=user[0] if user else "",
@@ -65,6 +65,9 @@ def facts_of(flow: http.HTTPFlow, headers: dict[str, str], ask: Ask, settings: S
     )
 
 
-def _host(request: http.Request) -> str:
-    host = request.host.lower()
-    return host if DEFAULT_PORTS.get(request.scheme) == request.port else f"{host}:{request.port}"
+def _host(request: http.Request, endpoint: Endpoint) -> str:
+    """The name by which the endpoint was found, so that dialling an address is no way round a limit on a host.
+
+    The port is the one that is dialled: what else the client asks for, servers ignore.
+    """
+    return endpoint.host if DEFAULT_PORTS.get(request.scheme) == request.port else f"{endpoint.host}:{request.port}"

@@ -17,7 +17,8 @@ from limiter.stores.fallback import FallbackStore
 from limiter.stores.memory import MemoryStore
 from limiter.stores.urls import open_store
 from limiter.usage import forecast
-from limiter.usage.providers import PROVIDER_NAMES, Directory
+from limiter.usage.provider_table import MAPPABLE, PROVIDER_NAMES
+from limiter.usage.providers import Directory
 
 CONFIG_VARIABLE = "AI_LIMIT_CONFIG"
 STORE_VARIABLE = "AI_LIMIT_STORE"
@@ -122,12 +123,18 @@ class App:
         Raises:
             StoreError: see `Engine.renew`.
         """
+        problem: StoreError | None = None
         for running in (*self._retired, self.running):
-            await running.engine.renew()
+            try:
+                await running.engine.renew()
+            except StoreError as failed:
+                problem = failed  # The others' leases must not run out for it.
         for running in [old for old in self._retired if old.engine.running == 0]:
             self._retired.remove(running)
             if all(running.store is not other.store for other in (*self._retired, self.running)):
                 await running.store.close()
+        if problem:
+            raise problem
 
     async def close(self) -> None:
         """Writes what is waiting and closes every store."""
@@ -136,14 +143,13 @@ class App:
 
     def _compose(self, configuration: Configuration, before: Running | None) -> Running:
         settings = configuration.settings
-        if unknown := [host for host, provider in settings.providers.items() if provider not in PROVIDER_NAMES]:
+        if unknown := [host for host, provider in settings.providers.items() if provider not in MAPPABLE]:
             raise ConfigError(self._misfit(configuration, host, settings.providers[host]) for host in unknown)
         url = self._sources.store or settings.store or f"sqlite:///{(self._sources.data / 'counters.db').absolute()}"
-        if before is not None and (url, *_store_settings(configuration)) == (
-            before.store_url,
-            *_store_settings(before.configuration),
-        ):
+        if before is not None and url == before.store_url:
             store = before.store
+            if isinstance(store, FallbackStore):
+                store.adjust(settings.on_store_error, settings.store_timeout)
         else:
             try:
                 opened = open_store(url, clock=self._clock)
@@ -151,15 +157,13 @@ class App:
                 place = configuration.places.get(("store",), Place(STORE_VARIABLE, 0))
                 raise ConfigError([Notice(place, "", str(problem))]) from problem
             store = _with_fallback(opened, settings, self._clock)
-        prices = Prices(settings.prices, settings.on_unknown_price)
+        prices = Prices(settings.prices, settings.on_unknown_price, settings.models)
         engine = Engine(configuration.policy, store, prices, self._clock, new_id)
         return Running(configuration, Directory(settings.providers), engine, prices, store, url)
 
     def _misfit(self, configuration: Configuration, host: str, found: str) -> Notice:
         place = configuration.places.get(("providers", host), Place(str(self._sources.config), 0))
-        return Notice(
-            place, "settings.providers", f"found {found!r}, expected one of {', '.join(sorted(PROVIDER_NAMES))}"
-        )
+        return Notice(place, "settings.providers", f"found {found!r}, expected one of {', '.join(sorted(MAPPABLE))}")
 
     def _stamps(self) -> Mapping[Path, tuple[int, int]]:
         """Modification time and size of the configuration and of each file in it; a missing one has zeros."""
@@ -187,10 +191,6 @@ def _unknown_providers(configuration: Configuration) -> Iterator[Notice]:
             for limit in rule.limits:
                 place = configuration.places.get(("limits", limit.name), Place("", 0))
                 yield Notice(place, "match.provider", message)
-
-
-def _store_settings(configuration: Configuration) -> tuple[object, ...]:
-    return configuration.settings.on_store_error, configuration.settings.store_timeout
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -2,7 +2,8 @@
 
 A counter is one whole number under one key that expires. Functions here are pure: they take the counters that a store
 holds, the store's own time in milliseconds, and return the answer and the counters that changed. Every store that
-cannot run Python (a Lua script) repeats this file; one property test drives all of them with the same histories.
+cannot run Python repeats this file, and is to be kept in step: `stores/redis.lua` does. One property test drives all of
+them with the same histories.
 
 Two kinds of counters:
 

@@ -79,11 +79,11 @@ class Unpriced:
 
 def decide(id: str, facts: Facts, planned: tuple[Planned, ...], acquired: Acquired) -> Admission | Refusal:
     """The outcome of a batch. Of several limits that refuse, the one that opens last is named: no retry is in vain."""
-    standings = tuple(
-        _standing(item, reading, acquired.admitted) for item, reading in zip(planned, acquired.readings, strict=True)
-    )
-    if acquired.admitted:
-        held = any(item.charge.hold for item in planned)
+    admitted = acquired.admitted
+    pairs = zip(planned, acquired.readings, strict=True)
+    standings = tuple([_standing(item, reading, admitted) for item, reading in pairs])
+    if admitted:
+        held = True in [item.charge.hold for item in planned]
         return Admission(
             id=id,
             facts=facts,
@@ -113,17 +113,14 @@ def decide(id: str, facts: Facts, planned: tuple[Planned, ...], acquired: Acquir
 
 
 def _standing(planned: Planned, reading: Reading, admitted: bool) -> Standing:
-    charge = planned.charge
-    own = charge.take if admitted else 0
-    end = charge.start + charge.size if charge.expires_at else reading.expires_at or charge.start + charge.size
-    return Standing(
-        limit=planned.limit,
-        used=reading.used,
-        remaining=max(0, charge.limit - reading.used - own),
-        reset_at=end,
-        size=charge.size,
-        over=reading.used + charge.need > charge.limit,
-    )
+    plan, charge = planned
+    used = reading.used
+    left = charge.limit - used
+    remaining = max(0, left - charge.take if admitted else left)
+    end = charge.start + charge.size
+    reset_at = end if charge.expires_at else reading.expires_at or end
+    # By position, as names take twice the time.
+    return Standing(plan.limit, used, remaining, reset_at, charge.size, charge.need > left)
 
 
 def _opens_at(charge: Charge, reading: Reading, now: int) -> int:

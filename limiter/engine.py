@@ -9,13 +9,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from weakref import WeakSet
 
-from limiter.counters import Charge, Correction
+from limiter.counters import Charge, Correction, Reading
 from limiter.decisions import Admission, Refusal, Unpriced, decide
 from limiter.facts import Facts
-from limiter.meters import METERS, Usage
-from limiter.plans import NOTHING_HELD, Held, Planned, charges, reserves
+from limiter.meters import Usage
+from limiter.plans import NOTHING_HELD, PREFIX, Held, Planned, charges, reserves
 from limiter.prices import Prices
-from limiter.rules import Policy, Selector
+from limiter.rules import Policy
+from limiter.selection import Selector
 from limiter.stores.contract import LEASE, Store
 from limiter.usage.forecast import Forecast
 
@@ -25,6 +26,10 @@ Measure = Callable[[], Awaitable[Forecast]]
 """Counts the tokens of the request at hand; called only when a limit reserves."""
 
 _UNSENT = Usage()
+UNDER_WAY = 100
+"""Milliseconds that a settlement may take to the store: a window that ends so soon is taken for over."""
+CLAIMED = 24 * 60 * 60 * 1000
+"""Milliseconds for which a claim stands."""
 
 
 class Engine:
@@ -51,23 +56,25 @@ class Engine:
         Raises:
             StoreError: the store could not answer and the configuration says to deny then.
         """
-        selected = self._selector.select(facts)
-        if not selected:
+        plans = self._selector.select(facts)
+        if not plans:
             return Admission(
                 id="", facts=facts, planned=(), readings=(), standings=(), now=self._clock() + self._offset, held=False
             )
-        counts_cost = next((item.limit for item in selected if item.limit.meter == "cost"), None)
-        if counts_cost and self._prices.blocks(facts.provider, facts.model, local=local):
-            return Unpriced(facts=facts, limit=counts_cost)
-        held = self._hold(facts, await measure(), local=local) if reserves(selected) else NOTHING_HELD
+        if self._prices.blocks(facts.provider, facts.model, local=local):
+            for plan in plans:
+                if plan.limit.meter == "cost":
+                    return Unpriced(facts=facts, limit=plan.limit)
+        held = self._hold(facts, await measure(), local=local) if reserves(plans) else NOTHING_HELD
         while True:
-            now = self._clock() + self._offset
-            planned = charges(selected, facts, held, now)
+            planned = charges(plans, facts, held, self._clock() + self._offset)
             batch = self._new_id()
-            acquired = await self._store.acquire(batch, [item.charge for item in planned])
-            self._offset = acquired.now - self._clock()
+            booked = [item.charge for item in planned]
+            acquired = await self._store.acquire(batch, booked)
+            now = acquired.now
+            self._offset = now - self._clock()
             outcome = decide(batch, facts, planned, acquired)
-            if not any(_over(item.charge, acquired.now) for item in planned):
+            if not [charge for charge in booked if 0 < charge.expires_at <= now]:
                 break
             # A window ended on the way to the store: what was booked there counts for nothing, so decide again.
             if isinstance(outcome, Admission):
@@ -100,6 +107,39 @@ class Engine:
         """
         await self._correct(admission, _UNSENT, keep_requests=False)
 
+    async def book(self, facts: Facts, usage: Usage, model: str = "", *, local: bool = False) -> Usage:
+        """Books usage that no admission stands for, as work is reported that was begun elsewhere.
+
+        It refuses nothing and counts no request.
+
+        Returns:
+            The usage with its cost.
+
+        Raises:
+            StoreError: as `settle`.
+        """
+        priced = self.priced(usage, facts, model, local=local)
+        now = self._clock() + self._offset
+        corrections = [
+            Correction(plan.bare(facts, now), plan.meter(priced))
+            for plan in self._selector.select(facts)
+            if plan.settles
+        ]
+        if corrections:
+            await self._store.settle(self._new_id(), corrections)
+        return priced
+
+    async def claim(self, work: str) -> bool:
+        """Whether this is the first claim on that work within a day, of all proxies on the store.
+
+        Raises:
+            StoreError: it is unknown whether it is.
+        """
+        # A counter that one claim fills: atomic, shared and durable as far as the store is. No limit's name has a `!`
+        # in keys.
+        charge = Charge(f"{PREFIX}:!once:{work}", limit=1, need=1, take=1, ttl=CLAIMED, size=CLAIMED)
+        return (await self._store.acquire(self._new_id(), [charge])).admitted
+
     async def renew(self) -> None:
         """Extends the leases of all running exchanges; call it several times within `LEASE`.
 
@@ -114,40 +154,63 @@ class Engine:
         """Exchanges that are not settled."""
         return len(self._open)
 
+    def model(self, provider: str, name: str) -> str:
+        """The model that the configuration says stands behind a request's name: its price and its limits count."""
+        return self._prices.model(provider, name)
+
     def priced(self, usage: Usage, facts: Facts, model: str = "", *, local: bool = False) -> Usage:
         """`usage` with its cost in billionths of a dollar.
 
-        The answer names the dated model that served it; where nobody knows that one's price, the request's name counts.
+        Args:
+            model: as the response names it; empty: as the request did.
         """
-        named = model if model and self._prices.is_known(facts.provider, model) else facts.model
-        at = datetime.fromtimestamp((self._clock() + self._offset) / 1000, UTC)
-        priced = self._prices.price(
-            usage, facts.provider, named, host=facts.host, local=local, tier=usage.service_tier, at=at
-        )
-        return replace(usage, cost=priced.cost)
+        return replace(usage, cost=self._prices.bill(usage, facts, model, local=local, at=self._now()).cost)
 
     def _hold(self, facts: Facts, forecast: Forecast, *, local: bool) -> Held:
+        """What the request may consume, priced: what is likely at plain prices, the most at the dearest that apply."""
+        scope = forecast.scope
+
         def priced(completion: int) -> Usage:
             prompt = forecast.prompt_tokens
-            usage = Usage(prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion)
+            usage = Usage(
+                prompt_tokens=prompt,
+                completion_tokens=completion,
+                total_tokens=prompt + completion,
+                service_tier=scope.tier,
+            )
             return self.priced(usage, facts, local=local)
 
-        return Held(priced(0), priced(forecast.likely_completion), priced(forecast.max_completion))
+        likely = priced(forecast.likely_completion)
+        prompt, completion = max(forecast.most_prompt, forecast.prompt_tokens), forecast.max_completion
+        at = self._now()
+        cost = self._prices.most(prompt, completion, scope, facts, local=local, at=at)
+        most = Usage(
+            prompt_tokens=prompt,
+            completion_tokens=completion,
+            total_tokens=prompt + completion,
+            cost=max(cost, likely.cost or 0),
+        )
+        return Held(priced(0), likely, most)
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp((self._clock() + self._offset) / 1000, UTC)
 
     async def _correct(self, admission: Admission, usage: Usage, *, keep_requests: bool) -> None:
         self._open.discard(admission)
+        now = self._clock() + self._offset + UNDER_WAY
         corrections = [
-            Correction(item.charge, METERS[item.limit.meter](usage) if keep_requests else 0, reading.expires_at)
+            _correction(item, reading, admission.facts, item.plan.meter(usage) if keep_requests else 0, now)
             for item, reading in zip(admission.planned, admission.readings, strict=True)
-            if not (keep_requests and _counted_at_arrival(item))
+            if item.plan.settles or not keep_requests
         ]
         if corrections:
             await self._store.settle(admission.id, corrections)
 
 
-def _over(charge: Charge, now: int) -> bool:
-    return 0 < charge.expires_at <= now
-
-
-def _counted_at_arrival(planned: Planned) -> bool:
-    return planned.limit.meter == "requests"
+def _correction(planned: Planned, reading: Reading, facts: Facts, actual: int, now: int) -> Correction:
+    plan, charge = planned
+    if not 0 < charge.expires_at <= now:
+        return Correction(charge, actual, reading.expires_at)
+    # The window ended while the exchange ran, and with it what was booked there. What goes beyond that counts in the
+    # window that has followed: otherwise whatever crosses a window's end would be free.
+    return Correction(plan.bare(facts, now), max(0, actual - charge.take))

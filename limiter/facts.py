@@ -3,6 +3,7 @@
 Everything here is plain text, parsed once at the edge; secrets arrive only as digests (see `identity`).
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
@@ -64,6 +65,15 @@ PLAIN = (
 """Dimensions that are one field of `Facts`."""
 NAMED = ("header", "query", "cookie")
 """Dimensions that take a name: `header:x-team`."""
+
+
+_SECRET = re.compile(r"auth|key|token|secret|passw|session|sig|cookie|credential", re.IGNORECASE)
+
+
+def is_secret(dimension: str) -> bool:
+    """Whether values of the dimension may let somebody in, so that they are kept as digests only."""
+    kind, colon, name = dimension.partition(":")
+    return bool(colon) and (kind == "cookie" or _SECRET.search(name) is not None)
 
 
 def reader(dimension: str) -> Read:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Literal, NamedTuple
 
 NANO = 1_000_000_000
 """Money is counted in billionths of a dollar."""
@@ -38,10 +39,38 @@ class Usage:
     """True when any number is our estimate and not the provider's word."""
     service_tier: str = ""
     """The tier that served the request where the provider names one: `flex`, `priority`, `batch` …"""
+    requests: int = 1
+    """How many requests these are the sums of: a batch's results come in one answer."""
     units: Mapping[str, int] = MappingProxyType({})
     """Custom units by name."""
 
 
+class Scope(NamedTuple):
+    """What an exchange may consume beside plain tokens: bounds, for a price that no usage within them passes.
+
+    How many tokens there are at most is said apart. Any of them may turn out to be of any kind that is named here, read
+    from a cache, or thought.
+    """
+
+    audio: int = 0
+    """Of the prompt's tokens, how many may be sound."""
+    images: int = 0
+    """Of the prompt's tokens, how many may be pictures."""
+    writes: Literal["", "5m", "1h"] = ""
+    """Whether, and for how long, the prompt may be written to a cache."""
+    speaks: bool = False
+    """The output may be sound."""
+    draws: bool = False
+    """The output may be pictures."""
+    searches: int = 0
+    """Searches that are billed apiece."""
+    units: Mapping[str, int] = MappingProxyType({})
+    """Custom units by name."""
+    tier: str = ""
+    """The service tier that was asked for. The standard one may serve all the same."""
+
+
+NOTHING_ELSE = Scope()
 Meter = Callable[[Usage], int]
 
 METERS: Mapping[str, Meter] = MappingProxyType(

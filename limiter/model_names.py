@@ -15,6 +15,8 @@ _VENDOR_VERSION = re.compile(r"-v\d+(?::\d+[a-z0-9:]*)?$")
 """Bedrock's `-v1:0`."""
 _SNAPSHOT = re.compile(r"(?:[-@](?:20\d{6}|20\d\d-\d\d-\d\d|\d{3,4})|-latest|@default)$")
 """Date or number of a snapshot. A new snapshot mostly costs what the model costs."""
+_OLD_CLAUDE = re.compile(r"^(?:anthropic\.)?claude-v2(?::\d+)*$")
+"""Bedrock's name of Claude 2."""
 _GLUED = re.compile(r"\bgpt(?=\d)")
 """`gpt4o`, as Azure deployments are often called."""
 
@@ -54,6 +56,8 @@ def vendor(model: str) -> tuple[str, str]:
         maker, _, rest = name.rpartition("/")
         return maker.rpartition("/")[2], _VARIANT.sub("", rest)
     maker, dot, rest = name.partition(".")
+    if _OLD_CLAUDE.match(name):
+        return "anthropic", "claude-2"
     if dot and maker.isalpha():
         return maker, _VENDOR_VERSION.sub("", rest)
     return "", ""

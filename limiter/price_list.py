@@ -1,11 +1,12 @@
 """The built-in price list: genai-prices' data, compiled to tariffs and found by provider and model. Uses no network."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import cache
 from re import match
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from limiter.model_names import spellings, vendor
 from limiter.tariffs import PriceTable, Tariff, compiled, dearest
@@ -60,6 +61,35 @@ FREE: Mapping[str, tuple[str, ...]] = {
 }
 """Provider → beginnings of models that are listed without any price as they are free. `:free` is so anywhere."""
 
+GRATIS = ":free"
+"""Ends the names of OpenRouter's models that cost nothing, listed or not."""
+
+ListSource = Literal["genai-prices", "supplement"]
+
+
+class Supplement(NamedTuple):
+    """A price that the data lack."""
+
+    provider: str
+    """Of the data."""
+    model: str
+    """Beginning of the model's name."""
+    prices: Mapping[str, str]
+    """Dollars, by the keys of the data."""
+
+
+# https://cohere.com/pricing ; https://docs.voyageai.com/docs/pricing
+SUPPLEMENTS = (
+    Supplement("cohere", "rerank-v4.0-pro", {"rerank_searches_kcount": "2.5"}),
+    Supplement("cohere", "rerank-", {"rerank_searches_kcount": "2"}),
+    Supplement("cohere", "embed-", {"input_mtok": "0.1"}),
+    Supplement("voyageai", "rerank-2.5-lite", {"input_mtok": "0.02"}),
+    Supplement("voyageai", "rerank-2-lite", {"input_mtok": "0.02"}),
+    Supplement("voyageai", "rerank-lite-1", {"input_mtok": "0.02"}),
+    Supplement("voyageai", "rerank-", {"input_mtok": "0.05"}),
+)
+"""Looked at after the data; the first that begins the name counts."""
+
 _CONTEXTS: Mapping[str, Mapping[str, str]] = {
     "batch": {"processing": "batch"},
     "flex": {"service_tier": "flex"},
@@ -80,6 +110,7 @@ class Listed:
 
     name: str
     """`provider/model` of the data."""
+    source: ListSource
     free: bool
     model: "ModelInfo" = field(repr=False)
     context: Mapping[str, str]
@@ -186,7 +217,8 @@ def _dearest_of(sources: "list[tuple[Provider, str]]") -> tuple[Tariff, ...]:
 def _listed(seller: "Provider", info: "ModelInfo", context: Mapping[str, str]) -> Listed:
     # Tiers of the maker are not those of who resells its models (so does genai-prices).
     own = any(info is model for model in seller.models)
-    return Listed(f"{seller.id}/{info.id}", _is_free(seller.id, info), info, context if own else {})
+    source: ListSource = "supplement" if info.description == _SUPPLEMENTED else "genai-prices"
+    return Listed(f"{seller.id}/{info.id}", source, _is_free(seller.id, info), info, context if own else {})
 
 
 def _routed(names: list[str], sources: "list[tuple[Provider, str]]") -> "tuple[list[str], list[tuple[Provider, str]]]":
@@ -210,4 +242,23 @@ def builtin() -> PriceList:
     """The list that comes with genai-prices. Takes most of a second the first time."""
     from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415 slow, see above
 
-    return PriceList(get_snapshot().providers)
+    return PriceList(map(_supplemented, get_snapshot().providers))
+
+
+_SUPPLEMENTED = "not in the data"
+
+
+def _supplemented(seller: "Provider") -> "Provider":
+    from genai_prices.types import ClauseStartsWith, ModelInfo, ModelPrice  # noqa: PLC0415 slow, see above
+
+    more = [
+        ModelInfo(
+            id=item.model,
+            match=ClauseStartsWith(item.model),
+            description=_SUPPLEMENTED,
+            prices=ModelPrice(**{key: Decimal(price) for key, price in item.prices.items()}),
+        )
+        for item in SUPPLEMENTS
+        if item.provider == seller.id
+    ]
+    return replace(seller, models=[*seller.models, *more]) if more else seller

@@ -4,20 +4,28 @@ What nobody knows is never free by accident: it costs the dearest price that the
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from fnmatch import translate
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-from limiter.meters import Usage
+from limiter.facts import Facts
+from limiter.meters import Scope, Usage
 from limiter.model_names import spellings
-from limiter.price_list import Listed, builtin
+from limiter.price_list import GRATIS, Listed, ListSource, builtin
 from limiter.settings import OnUnknownPrice, Price
 from limiter.tariffs import Tariff, compiled
 
-Source = Literal["reported", "override", "genai-prices", "dearest", "free", "local", "unknown"]
+Source = ListSource | Literal["reported", "override", "dearest", "free", "local", "unknown"]
+
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+IMAGE_TOOL = ("openai", "gpt-image-1")
+"""Makes the images of `image_generation` in the Responses API, as far as usage says: its tokens are counted apart from
+the model's, and without a name."""
 
 _REMEMBERED = 4096
 """Models whose prices are kept at hand. Names come from clients, so there must be an end."""
@@ -51,15 +59,49 @@ class _Quote:
 class Prices:
     """Prices exchanges. Safe to call from several threads."""
 
-    def __init__(self, overrides: Sequence[Price] = (), on_unknown: OnUnknownPrice = "dearest") -> None:
-        """Of several overrides that match a model, the first counts."""
+    def __init__(
+        self,
+        overrides: Sequence[Price] = (),
+        on_unknown: OnUnknownPrice = "dearest",
+        models: Mapping[str, str] = _NONE,
+    ) -> None:
+        """Of several that match a model, the first counts.
+
+        Args:
+            models: shell pattern over what requests call a model (a deployment, an ARN) → the model that it is.
+        """
         self._overrides = tuple(map(_compile, overrides))
+        self._models = tuple((_pattern(alias), model) for alias, model in models.items())
         self._on_unknown = on_unknown
         self._quotes: dict[tuple[str, str, str, str], _Quote] = {}
 
     def warm(self) -> None:
         """Loads the built-in list, which the first priced exchange would wait for."""
         builtin()
+
+    def model(self, provider: str, asked: str, served: str = "") -> str:
+        """The name that sets the price.
+
+        What the configuration says of the request's name or the answer's goes before both. Otherwise the answer counts,
+        as it names the dated model that served; where nobody knows that one's price, the request's name does.
+        """
+        for name in filter(None, (asked, served) if self._models else ()):
+            for alias, model in self._models:
+                if alias.match(name):
+                    return model
+        return served if served and self.is_known(provider, served) else asked
+
+    def bill(
+        self, usage: Usage, facts: Facts, served: str = "", *, local: bool = False, at: datetime | None = None
+    ) -> Priced:
+        """The cost of the exchange that `facts` describe.
+
+        Args:
+            served: the model as the response names it; empty: it does not.
+            local, at: as `price`.
+        """
+        model = self.model(facts.provider, facts.model, served)
+        return self.price(usage, facts.provider, model, host=facts.host, local=local, tier=usage.service_tier, at=at)
 
     def price(  # noqa: PLR0913 each is a fact of its own
         self,
@@ -88,19 +130,63 @@ class Prices:
         if usage.cost is not None:
             return Priced(usage.cost, "reported", "")
         quote = self._quote(provider, model, host, usage.service_tier or tier)
+        images = self._images(usage, at)
         if quote.override is not None:
-            return Priced(quote.override.tariff.cost(usage), "override", quote.override.detail)
+            return Priced(quote.override.tariff.cost(usage) + images, "override", quote.override.detail)
         if local:
             return Priced(0, "local", "")
         if quote.listed:
             cost, listed = max(((item.tariff(at).cost(usage), item) for item in quote.listed), key=lambda pair: pair[0])
             # A model that is sold by the minute or the page has no price for tokens, which does not make them free.
             if cost or listed.free or not _consumed(usage):
-                return Priced(cost, "genai-prices", listed.name)
-        if self._on_unknown == "free":
+                return Priced(cost + images, listed.source, listed.name)
+        if self._on_unknown == "free" or _is_gratis(provider, model):
             return Priced(0, "free", "")
         cost = max(tariff.cost(usage) for tariff in builtin().dearest(provider, host))
-        return Priced(cost, "unknown" if self._on_unknown == "block" else "dearest", "")
+        return Priced(cost + images, "unknown" if self._on_unknown == "block" else "dearest", "")
+
+    def most(  # noqa: PLR0913 each is a fact of its own
+        self,
+        prompt: int,
+        completion: int,
+        scope: Scope,
+        facts: Facts,
+        *,
+        local: bool = False,
+        at: datetime | None = None,
+    ) -> int:
+        """Billionths of a dollar that `bill` asks at most for an exchange within these bounds.
+
+        Whatever tier serves it, the one asked for or the standard one; now, or later when prices that change by the
+        hour are at their dearest. Not so where the answer names another model than the request or another cost, or
+        where it lacks what the model is sold by (minutes, pages).
+
+        Args:
+            prompt, completion: tokens at most.
+            local, at: as `price`.
+        """
+        provider, model = facts.provider, self.model(facts.provider, facts.model)
+        tiers = (scope.tier, "") if scope.tier else ("",)
+        images = self._most_images(scope)
+        quotes = [self._quote(provider, model, facts.host, tier) for tier in tiers]
+        override = quotes[0].override
+        if override is not None:
+            return override.tariff.most(prompt, completion, scope) + images
+        if local:
+            return 0
+        listed = [item for quote in quotes for item in quote.listed]
+        cost = 0
+        for item in listed:
+            now, dearest = item.tariff(at), item.tariff(None)
+            cost = max(cost, now.most(prompt, completion, scope))
+            if dearest is not now:
+                cost = max(cost, dearest.most(prompt, completion, scope))
+        if cost or any(item.free for item in listed):
+            return cost + images
+        if self._on_unknown == "free" or _is_gratis(provider, model):
+            return 0
+        tariffs = builtin().dearest(provider, facts.host)
+        return max(tariff.most(prompt, completion, scope) for tariff in tariffs) + images
 
     def is_known(self, provider: str, model: str, *, host: str = "") -> bool:
         """Whether an override or the built-in list prices the model."""
@@ -109,7 +195,30 @@ class Prices:
 
     def blocks(self, provider: str, model: str, *, host: str = "", local: bool = False) -> bool:
         """Whether a request must not be sent, as its cost would not be known."""
-        return self._on_unknown == "block" and not local and not self.is_known(provider, model, host=host)
+        if self._on_unknown != "block" or local or _is_gratis(provider, model):
+            return False
+        return not self.is_known(provider, self.model(provider, model), host=host)
+
+    def _images(self, usage: Usage, at: datetime | None) -> int:
+        """What images cost that a tool made."""
+        prompt = usage.units.get("image_gen_input_tokens", 0)
+        made = usage.units.get("image_gen_output_tokens", 0)
+        if not prompt and not made:
+            return 0
+        work = Usage(
+            prompt_tokens=prompt, completion_tokens=made, total_tokens=prompt + made, completion_image_tokens=made
+        )
+        return max((item.tariff(at).cost(work) for item in self._quote(*IMAGE_TOOL, "", "").listed), default=0)
+
+    def _most_images(self, scope: Scope) -> int:
+        if not scope.units:
+            return 0
+        prompt, made = scope.units.get("image_gen_input_tokens", 0), scope.units.get("image_gen_output_tokens", 0)
+        if not prompt and not made:
+            return 0
+        kinds = Scope(images=prompt, draws=True)
+        listed = self._quote(*IMAGE_TOOL, "", "").listed
+        return max((item.tariff(None).most(prompt, made, kinds) for item in listed), default=0)
 
     def _quote(self, provider: str, model: str, host: str, tier: str) -> _Quote:
         key = (provider, model, host, tier)
@@ -138,7 +247,15 @@ def _find(provider: str, model: str, host: str, tier: str) -> tuple[Listed, ...]
 
 
 def _consumed(usage: Usage) -> bool:
-    return usage.prompt_tokens > 0 or usage.completion_tokens > 0 or usage.total_tokens > 0
+    return usage.prompt_tokens > 0 or usage.completion_tokens > 0 or usage.total_tokens > 0 or bool(usage.units)
+
+
+def _is_gratis(provider: str, model: str) -> bool:
+    return provider == "openrouter" and model.lower().endswith(GRATIS)
+
+
+def _pattern(shell: str) -> re.Pattern[str]:
+    return re.compile(translate(shell), re.IGNORECASE)
 
 
 def _compile(price: Price) -> _Override:
@@ -152,8 +269,8 @@ def _compile(price: Price) -> _Override:
         "requests_kcount": price.request * 1000,
     }
     return _Override(
-        model=re.compile(translate(price.model), re.IGNORECASE),
-        provider=re.compile(translate(price.provider), re.IGNORECASE),
+        model=_pattern(price.model),
+        provider=_pattern(price.provider),
         tariff=compiled(listed),
         detail=f"{price.provider}/{price.model}",
     )

@@ -14,6 +14,9 @@ from limiter.decisions import Standing
 LARGEST = 999_999_999_999_999
 """RFC 9651 §3.3.1: integers have at most 15 digits."""
 
+MOST = 10
+"""Limits that are shown."""
+
 UNITS: Mapping[str, tuple[str, int]] = {
     "requests": ("", 1),
     "prompt_tokens": ("tokens", 1),
@@ -27,12 +30,17 @@ UNITS: Mapping[str, tuple[str, int]] = {
 def fields(standings: Sequence[Standing], now: int) -> tuple[tuple[str, str], ...]:
     """The two fields; none when no limit is to be shown. Limits in shadow mode are not.
 
+    Of more than `MOST` limits the scarcest are shown: clients give up on headers that are too large.
+
     Args:
         now: milliseconds of the store's clock, as in the standings.
     """
     shown = [standing for standing in standings if standing.limit.mode != "shadow"]
     if not shown:
         return ()
+    if len(shown) > MOST:
+        scarcest = sorted(shown, key=lambda standing: standing.remaining / (standing.limit.amount or 1))[:MOST]
+        shown = [standing for standing in shown if standing in scarcest]
     return (
         ("RateLimit-Policy", ", ".join(map(_policy, shown))),
         ("RateLimit", ", ".join(_remaining(standing, now) for standing in shown)),

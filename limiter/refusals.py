@@ -131,6 +131,8 @@ MANNERS: Mapping[str, Manner] = {
     "anthropic-ts": _STAINLESS,
     "anthropic-go": _STAINLESS,
     "anthropic-java": _STAINLESS,
+    "groq-python": _STAINLESS,
+    "groq-node": _STAINLESS,
     "openai-python": _OPENAI,
     "openai-node": _OPENAI,
     "openai-go": _OPENAI,

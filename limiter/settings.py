@@ -43,6 +43,9 @@ class Settings:
     providers: Mapping[str, str] = _NONE
     """`host` or `host:port` → name in the provider table."""
     prices: tuple[Price, ...] = ()
+    models: Mapping[str, str] = _NONE
+    """Shell pattern over the names that requests use (an Azure deployment, a Bedrock ARN) → the model whose price and
+    output limit count. Limits still match the request's own name."""
     service_addresses: Mapping[str, str] = _NONE
     """Service names that foreign dialects use → `host:port`."""
     trusted_peers: tuple[Network, ...] = ()

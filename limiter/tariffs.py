@@ -6,10 +6,11 @@ Pricing is then a dozen multiplications of integers.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from decimal import ROUND_CEILING, Decimal
 from typing import NamedTuple, Protocol
 
-from limiter.meters import Usage
+from limiter.meters import Scope, Usage
 
 YOCTO = 10**24
 """Rates are in 10⁻²⁴ dollars: a price for a million tokens, of up to 18 decimals, is whole for one token."""
@@ -58,17 +59,19 @@ class Rates(NamedTuple):
     request: int = 0
 
 
-OTHER_UNITS: Mapping[str, tuple[str, int]] = {
-    "audio_seconds": ("audio_hours", 3600),
-    "input_characters": ("input_mchars", _MILLION),
-    "input_document_pages": ("input_document_kpages", 1000),
-    "input_text_messages": ("input_text_messages_kcount", 1000),
-    "rerank_searches": ("rerank_searches_kcount", 1000),
-    "storage_searches": ("storage_searches_kcount", 1000),
-    "social_searches": ("social_searches_kcount", 1000),
-    "code_executions": ("code_executions_kcount", 1000),
+SECONDS = "audio_seconds"
+OTHER_UNITS: Mapping[str, tuple[tuple[str, int], ...]] = {
+    SECONDS: (("audio_hours", 3600), ("input_audio_hours", 3600)),
+    "pages": (("input_document_kpages", 1000),),
+    "searches": (("rerank_searches_kcount", 1000), ("web_searches_kcount", 1000)),
+    "input_characters": (("input_mchars", _MILLION),),
 }
-"""Custom units that have list prices → (the price's key, how many units it buys). Names of genai_prices.data_units."""
+"""Custom units that have list prices → keys of the price, of which the first that is there counts, and how many units
+it buys. Names of units are those of `usage.formats`."""
+
+BILLED_INPUT = "billed_input_tokens"
+BILLED_OUTPUT = "billed_output_tokens"
+"""Cohere: what of the tokens is charged; its own preamble, for one, is not."""
 
 
 class Tariff(NamedTuple):
@@ -84,10 +87,14 @@ class Tariff(NamedTuple):
 
         Parts that exceed their whole are cut to it: providers do send such counts.
         """
+        if usage.units:
+            usage = self._billed(usage)
         completion = max(0, usage.completion_tokens)
         prompt = max(0, usage.prompt_tokens or usage.total_tokens - completion)
-        rates = next(rates for start, rates in self.levels if prompt > start)
-        total = prompt * rates.input + completion * rates.output + usage.web_searches * rates.search + rates.request
+        # Whether a prompt is long is asked of each request; of sums the mean is all that is known.
+        rates = next(rates for start, rates in self.levels if prompt > start * usage.requests)
+        total = prompt * rates.input + completion * rates.output + usage.web_searches * rates.search
+        total += usage.requests * rates.request
         if usage.cached_tokens or usage.cache_creation_tokens or usage.prompt_audio_tokens or usage.prompt_image_tokens:
             total += _input_parts(usage, prompt, rates)
         if usage.reasoning_tokens or usage.completion_audio_tokens or usage.completion_image_tokens:
@@ -98,6 +105,37 @@ class Tariff(NamedTuple):
             total += reasoning * (rates.reasoning - rates.output)
         for name, rate in self.units:
             total += usage.units.get(name, 0) * rate
+        return -(-total // _PER_NANO)
+
+    def _billed(self, usage: Usage) -> Usage:
+        """The tokens that are paid by the token."""
+        units = usage.units
+        completion = usage.completion_tokens
+        prompt = usage.prompt_tokens or max(0, usage.total_tokens - completion)
+        if BILLED_INPUT in units or BILLED_OUTPUT in units:
+            prompt, completion = units.get(BILLED_INPUT, 0), units.get(BILLED_OUTPUT, 0)
+        audio = usage.prompt_audio_tokens
+        if units.get(SECONDS) and any(name == SECONDS for name, _ in self.units):
+            # Speech that is paid by the second is not paid by the token again.
+            prompt, audio = max(0, prompt - audio), 0
+        return replace(
+            usage,
+            prompt_tokens=prompt,
+            completion_tokens=completion,
+            total_tokens=prompt + completion,
+            prompt_audio_tokens=audio,
+        )
+
+    def most(self, prompt: int, completion: int, scope: Scope) -> int:
+        """Billionths of a dollar that no usage of one request costs more than, if it keeps within the bounds.
+
+        Args:
+            prompt, completion: tokens at most.
+        """
+        # A shorter prompt may fall on another level, and nobody promises that this one is cheaper.
+        total = max(_most(rates, prompt, completion, scope) for start, rates in self.levels if start < max(prompt, 1))
+        for name, rate in self.units:
+            total += scope.units.get(name, 0) * rate
         return -(-total // _PER_NANO)
 
     def covers(self, other: "Tariff") -> bool:
@@ -142,16 +180,40 @@ def _input_parts(usage: Usage, prompt: int, rates: Rates) -> int:
     )
 
 
+def _most(rates: Rates, prompt: int, completion: int, scope: Scope) -> int:
+    text = max(rates.input, rates.cached)
+    if scope.writes:
+        text = max(text, rates.write, rates.write_1h if scope.writes == "1h" else 0)
+    audio = max(text, rates.audio, rates.audio_cached)
+    image = max(text, rates.image, rates.image_cached)
+    output = max(rates.output, rates.reasoning)
+    if scope.speaks:
+        output = max(output, rates.output_audio)
+    if scope.draws:
+        output = max(output, rates.output_image)
+    return (
+        prompt * text
+        + min(scope.audio, prompt) * (audio - text)
+        + min(scope.images, prompt) * (image - text)
+        + completion * output
+        + scope.searches * rates.search
+        + rates.request
+    )
+
+
 def compiled(prices: PriceTable) -> Tariff:
     """The tariff of listed prices."""
     known = {key: price for key, price in prices.items() if price is not None}
     starts = {tier.start for price in known.values() if not isinstance(price, Decimal) for tier in price.tiers}
     levels = [(start, _rates({key: _price_above(price, start) for key, price in known.items()})) for start in starts]
     levels.append((-1, _rates({key: _price_above(price, -1) for key, price in known.items()})))
-    units = [(name, known[key], per) for name, (key, per) in OTHER_UNITS.items() if key in known]
+    units = [
+        (name, next(((known[key], per) for key, per in keys if key in known), None))
+        for name, keys in OTHER_UNITS.items()
+    ]
     return Tariff(
         tuple(sorted(levels, key=lambda level: level[0], reverse=True)),
-        tuple((name, _rate(_price_above(price, -1), per)) for name, price, per in units),
+        tuple((name, _rate(_price_above(found[0], -1), found[1])) for name, found in units if found is not None),
     )
 
 

@@ -8,7 +8,8 @@ from limiter.decisions import Admission, Refusal, decide
 from limiter.facts import Facts
 from limiter.meters import METERS, Usage
 from limiter.plans import NOTHING_HELD, Held, Planned, charges
-from limiter.rules import Limit, Policy, Rule, Selector
+from limiter.rules import Limit, Policy, Rule
+from limiter.selection import Selector
 from limiter.windows import Window
 
 NOW = 1_795_639_680_123

@@ -1,15 +1,17 @@
 """From limits to charges: keys that never meet, windows that follow each other, amounts that fit the meter."""
 
 from dataclasses import replace
+from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from limiter.facts import Facts
 from limiter.meters import Usage
-from limiter.plans import NOTHING_HELD, PREFIX, Held, charges, reserves
-from limiter.rules import Limit, Mode, Policy, Rule, Selected, Selector
+from limiter.plans import NOTHING_HELD, PREFIX, Held, Plan, charges, reserves
+from limiter.rules import Limit, Mode, Policy, Rule
+from limiter.selection import Selector
 from limiter.windows import Kind, Window
 
 NOW = 1_795_639_680_123
@@ -31,7 +33,7 @@ HELD = Held(
 )
 
 
-def select(*limits: Limit, facts: Facts = FACTS) -> list[Selected]:
+def select(*limits: Limit, facts: Facts = FACTS) -> list[Plan]:
     return list(Selector(Policy((Rule(limits),))).select(facts))
 
 
@@ -85,6 +87,13 @@ class TestKey:
         keys = {charge_of(limit(Window(kind, 1, "day"))).key for kind in kinds}
         assert len(keys) == 4
 
+    @given(st.text(st.characters(exclude_categories=())))
+    @example("\udce9")  # a byte of a header that is no UTF-8
+    def test_values_are_quoted(self, value: str) -> None:
+        found = charge_of(limit(per=("model", "ip")), facts=Facts(model=value, ip="::1"))
+        assert found.key == f"{PREFIX}:a:1m:1795639680:{quote(value, safe='', errors='surrogatepass')}:%3A%3A1"
+        assert found.key.isascii()
+
     def test_an_absent_value_is_a_value(self) -> None:
         assert charge_of(limit(per=("credential",)), facts=Facts()).key.endswith(":")
 
@@ -99,6 +108,17 @@ def test_windows_follow_each_other_without_gaps(window: Window, now: int) -> Non
         assert after.key != found.key
         assert charge_of(limit(window), now=found.start).key == found.key
         assert charge_of(limit(window), now=found.start + found.size - 1).key == found.key
+
+
+@given(
+    st.sampled_from(WINDOWS),
+    st.lists(st.one_of(st.integers(NOW - 200_000, NOW + 200_000), st.integers(1_700_000_000_000, 1_900_000_000_000))),
+)
+def test_a_plan_knows_no_past(window: Window, times: list[int]) -> None:
+    """What it charges follows from the time alone, whether the clock goes on, jumps or steps back."""
+    (plan,) = select(limit(window))
+    for now in times:
+        assert plan.charge(FACTS, NOTHING_HELD, now) == charge_of(limit(window), now=now)
 
 
 @given(st.integers(1_700_000_000_000, 1_900_000_000_000))

@@ -6,6 +6,7 @@ platform.openai.com/docs/pricing · docs.anthropic.com/en/docs/about-claude/pric
 · docs.x.ai/docs/models · docs.cohere.com/docs/models · aws.amazon.com/bedrock/pricing.
 """
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from timeit import timeit
@@ -13,6 +14,7 @@ from timeit import timeit
 import pytest
 from genai_prices.data_snapshot import get_snapshot
 
+from limiter.facts import Facts
 from limiter.meters import NANO, Usage
 from limiter.price_list import LATEST, SOURCES, builtin
 from limiter.prices import Priced, Prices
@@ -313,3 +315,71 @@ def test_pricing_is_cheap() -> None:
 def test_the_list_is_loaded_once() -> None:
     Prices().warm()
     assert builtin() is builtin()
+
+
+def test_what_the_configuration_says_a_name_is_sets_the_price() -> None:
+    """Deployments, ARNs and answers, by patterns; the first that matches counts."""
+    arn = "arn:aws:bedrock:us-east-1:1:application-inference-profile/ab"
+    prices = Prices(models={"prod-*": "gpt-4o", arn: "anthropic.claude-haiku-4-5", "*-x": "o3", "PROD-b-x": "o1"})
+
+    assert prices.model("azure", "prod-eu", "gpt-4o-mini-2024-07-18") == "gpt-4o"
+    assert prices.model("bedrock", arn) == "anthropic.claude-haiku-4-5"
+    assert prices.model("azure", "unheard-of", "served-x") == "o3"
+    assert prices.model("azure", "prod-b-x") == "gpt-4o"
+    assert prices.model("azure", "other") == "other"
+    facts = Facts(provider="bedrock", model=arn)
+    assert prices.bill(PLAIN, facts).detail == "anthropic/claude-haiku-4-5"
+
+
+def test_the_answer_names_what_is_paid_unless_nobody_knows_it() -> None:
+    """As OpenRouter's router, and as deployments do."""
+    assert PRICES.model("openai", "gpt-4o", "gpt-4o-mini") == "gpt-4o-mini"
+    assert PRICES.model("openai", "gpt-4o", "unheard-of-9") == "gpt-4o"
+    assert PRICES.model("openai", "gpt-4o") == "gpt-4o"
+    priced = PRICES.bill(PLAIN, Facts(provider="openai", model="gpt-4o"), "gpt-4o-mini-2024-07-18")
+    assert (priced.source, priced.detail) == ("genai-prices", "openai/gpt-4o-mini")
+
+
+def test_a_mapped_name_is_known() -> None:
+    """So it is not blocked."""
+    assert not Prices(on_unknown="block", models={"mine": "gpt-4o"}).blocks("azure", "mine")
+    assert Prices(on_unknown="block").blocks("azure", "mine")
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "usage", "cost"),
+    [
+        ("cohere", "rerank-v3.5", Usage(units={"searches": 3}), "0.006"),
+        ("cohere", "rerank-v4.0-pro", Usage(units={"searches": 2}), "0.005"),
+        ("cohere", "embed-english-v3.0", Usage(prompt_tokens=50, units={"billed_input_tokens": 10}), "0.000001"),
+        ("cohere", "command-a-03-2025", Usage(prompt_tokens=500, units={"billed_input_tokens": 4}), "0.00001"),
+        ("voyageai", "rerank-2.5-lite", Usage(prompt_tokens=17), "0.00000034"),
+        ("openrouter", "voyageai/rerank-2.5-lite", Usage(prompt_tokens=17), "0.00000034"),
+        ("mistral", "mistral-ocr-2505", Usage(units={"pages": 2}), "0.002"),
+        ("bedrock", "anthropic.claude-v2:1", PLAIN, "0.02"),
+    ],
+)
+def test_what_is_billed_otherwise(provider: str, model: str, usage: Usage, cost: str) -> None:
+    """Searches, pages, billed tokens; and models that the list leaves out or spells otherwise."""
+    priced = PRICES.price(usage, provider, model, at=AT)
+
+    assert (priced.cost, priced.source in ("genai-prices", "supplement")) == (dollars(cost), True)
+
+
+def test_images_that_a_tool_made_are_paid_beside_the_answer() -> None:
+    """As those of gpt-image-1: $5 in, $40 out."""
+    usage = replace(PLAIN, units={"image_gen_input_tokens": 1000, "image_gen_output_tokens": 1000})
+    plain = PRICES.price(PLAIN, "openai", "gpt-4o", at=AT).cost
+
+    assert PRICES.price(usage, "openai", "gpt-4o", at=AT).cost == plain + dollars("0.045")
+
+
+def test_free_models_of_openrouter() -> None:
+    """Listed or not; nobody else's name makes anything free."""
+    assert PRICES.price(PLAIN, "openrouter", "a/unheard-of-9:free").source == "free"
+    assert PRICES.price(PLAIN, "openai", "unheard-of-9:free").source == "dearest"
+
+
+def test_units_that_nobody_prices_are_not_free() -> None:
+    """The dearest that is known counts."""
+    assert PRICES.price(Usage(units={"searches": 1}), "cohere", "command-r").source == "dearest"

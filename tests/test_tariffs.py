@@ -1,5 +1,6 @@
 """Our whole-number arithmetic against that of genai-prices, over its whole price list."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -118,6 +119,49 @@ def test_custom_units_are_priced_by_the_list() -> None:
     whisper = compiled({"audio_hours": Decimal("0.36")})
     assert whisper.cost(Usage(units={"audio_seconds": 60})) == 6_000_000
     assert whisper.cost(Usage(units={"something": 60})) == 0
+
+
+@pytest.mark.parametrize(
+    ("prices", "units", "cost"),
+    [
+        ({"input_document_kpages": Decimal(2)}, {"pages": 3}, 6_000_000),
+        ({"rerank_searches_kcount": Decimal(2)}, {"searches": 1}, 2_000_000),
+        ({"web_searches_kcount": Decimal(5)}, {"searches": 2}, 10_000_000),
+        ({"input_audio_hours": Decimal("0.36")}, {"audio_seconds": 10}, 1_000_000),
+    ],
+)
+def test_pages_searches_and_seconds(prices: dict[str, Decimal], units: dict[str, int], cost: int) -> None:
+    """By the names that usage has."""
+    assert compiled(prices).cost(Usage(units=units)) == cost
+
+
+def test_speech_that_is_paid_by_the_second_is_not_paid_by_the_token() -> None:
+    """Voxtral reports both."""
+    voxtral = compiled({"input_mtok": Decimal("0.1"), "output_mtok": Decimal("0.4"), "audio_hours": Decimal("0.36")})
+    usage = Usage(prompt_tokens=384, prompt_audio_tokens=375, completion_tokens=248, units={"audio_seconds": 30})
+    assert voxtral.cost(usage) == 9 * 100 + 248 * 400 + 3_000_000
+    assert voxtral.cost(Usage(prompt_tokens=384, prompt_audio_tokens=375)) == 384 * 100
+
+
+def test_cohere_is_paid_for_what_it_bills() -> None:
+    """Not for the tokens of its own preamble."""
+    command = compiled({"input_mtok": Decimal("2.5"), "output_mtok": Decimal(10)})
+    seen = Usage(prompt_tokens=505, completion_tokens=12, total_tokens=517)
+    assert (
+        command.cost(replace(seen, units={"billed_input_tokens": 10, "billed_output_tokens": 8})) == 10 * 2500 + 80_000
+    )
+    assert command.cost(replace(seen, units={"billed_input_tokens": 10})) == 10 * 2500
+    assert command.cost(seen) == 505 * 2500 + 120_000
+
+
+def test_sums_of_many_requests_are_no_long_prompt() -> None:
+    """A batch of short prompts costs what each of them does, its fees included."""
+    tariff = compiled({
+        "input_mtok": TieredPrices(base=Decimal(3), tiers=[Tier(start=200_000, price=Decimal(6))]),
+        "requests_kcount": Decimal(1),
+    })  # fmt: skip
+    assert tariff.cost(Usage(prompt_tokens=400_000, requests=2)) == 400_000 * 3_000 + 2 * 1_000_000
+    assert tariff.cost(Usage(prompt_tokens=400_002, requests=2)) == 400_002 * 6_000 + 2 * 1_000_000
 
 
 COUNTS = st.integers(0, 2_000_000)

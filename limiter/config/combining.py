@@ -12,7 +12,7 @@ from limiter.config.notices import ConfigError, Notice, Place
 from limiter.rules import Limit, Policy
 from limiter.settings import Settings
 
-TABLES = ("providers", "service_addresses")
+TABLES = ("providers", "models", "service_addresses")
 """Settings that map."""
 LISTS = ("prices", "trusted_peers")
 """Settings that list, in the order of the documents."""

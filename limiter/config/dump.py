@@ -73,7 +73,7 @@ def _setting(name: str, value: Any) -> Any:
             return [{"host": host, "provider": provider} for host, provider in value.items()]
         case "prices":
             return [_price(price) for price in value]
-        case "service_addresses":
+        case "models" | "service_addresses":
             return dict(value)
         case "trusted_peers":
             return [matching.network_form(network) for network in value]

@@ -99,6 +99,8 @@ def _settings(entry: SettingsEntry, report: Report) -> list[Setting]:
         found.append((("providers", provider.host), provider.provider, ("providers", index)))
     for index, price in enumerate(entry.prices):
         found.append((("prices", price.provider, price.model), Price(**price.model_dump()), ("prices", index)))
+    for alias, model in entry.models.items():
+        found.append((("models", alias), model, ("models", alias)))
     for service, address in entry.service_addresses.items():
         found.append((("service_addresses", service), address, ("service_addresses", service)))
     for index, network in enumerate(entry.trusted_peers):

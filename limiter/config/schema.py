@@ -54,6 +54,7 @@ class SettingsEntry(Entry):
     store_timeout: Annotated[float, PlainValidator(values.seconds)] = 0.0
     providers: list[ProviderEntry] = []
     prices: list[PriceEntry] = []
+    models: dict[Text, Text] = {}
     service_addresses: dict[Text, Annotated[str, PlainValidator(values.address)]] = {}
     trusted_peers: list[Annotated[Network, PlainValidator(values.network)]] = []
     on_store_error: OnStoreError = "local"

@@ -1,11 +1,16 @@
 """Stores by URL, as the configuration names them."""
 
+import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
+from limiter.stores import postgres_urls, redis_urls
 from limiter.stores.contract import Clock, Store, wall_clock
 from limiter.stores.memory import MemoryStore
 from limiter.stores.sqlite import SqliteStore
+
+log = logging.getLogger(__name__)
 
 
 def open_store(url: str, *, clock: Clock = wall_clock) -> Store:
@@ -24,8 +29,6 @@ def open_store(url: str, *, clock: Clock = wall_clock) -> Store:
         return opener(rest, clock)
     # Only the scheme is shown, as the rest may hold a password.
     found = f"the scheme {scheme!r}" if colon and scheme.isalnum() else "none"
-    if colon and scheme.lower() in PLANNED:
-        raise ValueError(f"store: {scheme.lower()} is not supported in this version, expected {EXPECTED}")
     raise ValueError(f"store: found {found}, expected {EXPECTED}")
 
 
@@ -47,8 +50,38 @@ def _sqlite(rest: str, clock: Clock) -> Store:
     return SqliteStore(path.absolute(), clock)
 
 
-SCHEMES: Mapping[str, Callable[[str, Clock], Store]] = {"memory": _memory, "sqlite": _sqlite}
+def _redis(scheme: str, rest: str, _clock: Clock) -> Store:
+    # Imported here, as the driver takes a third of a second to load.
+    from limiter.stores.redis_store import RedisStore  # noqa: PLC0415
+
+    try:
+        settings = redis_urls.parse_url(f"{scheme}:{rest}")
+    except ValueError as problem:
+        raise ValueError(f"store: {problem}") from None
+    for remark in settings.remarks:
+        log.warning("store: %s", remark)
+    return RedisStore(settings)
+
+
+def _postgres(scheme: str, rest: str, _clock: Clock) -> Store:
+    try:
+        settings = postgres_urls.parse_url(f"{scheme}:{rest}")
+    except ValueError as problem:
+        raise ValueError(f"store: {problem}") from None
+    try:
+        # Imported here, as the driver is an extra.
+        from limiter.stores.postgres import PostgresStore  # noqa: PLC0415
+    except ModuleNotFoundError as problem:
+        hint = "expected it to be installed: pip install 'ai-limit[postgres]'"
+        raise ValueError(f"store: {scheme} found no driver ({problem.name}), {hint}") from problem
+    return PostgresStore(settings)
+
+
+SCHEMES: Mapping[str, Callable[[str, Clock], Store]] = {
+    "memory": _memory,
+    "sqlite": _sqlite,
+    **{scheme: partial(_redis, scheme) for scheme in redis_urls.SCHEMES},
+    **{scheme: partial(_postgres, scheme) for scheme in postgres_urls.SCHEMES},
+}
 """What opens the rest of a URL after `scheme:`."""
-PLANNED = frozenset({"postgres", "postgresql", "redis", "rediss", "redis+cluster", "redis+sentinel"})
-"""Known names of stores that do not exist yet."""
-EXPECTED = "memory: or sqlite:////folder/file"
+EXPECTED = "memory:, sqlite:////folder/file, redis://host:port or postgresql://host:port/database"

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 
 from limiter.meters import Usage
 from limiter.usage.forecast import Forecast
@@ -22,10 +23,14 @@ def consumed(ask: Ask, observation: Observation | None, status: int | None, fore
             input and a likely answer are charged.
         forecast: counts the request's tokens; called only when something must be estimated.
     """
-    if status is not None and status >= 400:
+    if ask.endpoint.defers:
+        return Usage()
+    if status is not None and status >= 300:  # Redirects are no answers either.
         return observation.usage if observation and observation.usage else Usage()
     if observation is not None and observation.usage is not None:
         return observation.usage
+    if not ask.endpoint.estimated:
+        return Usage()
     expected = forecast()
     completion = _completion(ask, observation, expected)
     return Usage(
@@ -49,6 +54,7 @@ def unreported(ask: Ask, observation: Observation | None, status: int | None) ->
     """Whether a successful, complete answer of a metered endpoint carried no usage: worth an alarm."""
     return (
         ask.endpoint.metered
+        and ask.endpoint.estimated
         and observation is not None
         and observation.usage is None
         and observation.complete
@@ -60,3 +66,20 @@ def unreported(ask: Ask, observation: Observation | None, status: int | None) ->
 def with_request_tier(usage: Usage, ask: Ask) -> Usage:
     """The usage with the request's service tier where the response named none."""
     return usage if usage.service_tier or not ask.service_tier else replace(usage, service_tier=ask.service_tier)
+
+
+def work(ask: Ask, observation: Observation, place: str) -> str:
+    """The name of what a response reports on, the same in whatever answers show it: a digest.
+
+    Args:
+        place: host and path of the request, which name the work where the response does not.
+    """
+    name = observation.response_id or place
+    return sha256(f"{ask.endpoint.provider}\0{name}".encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def waits_for_poll(ask: Ask, observation: Observation) -> bool:
+    """Whether the provider only took the work on, and a later request will show what it used."""
+    return (
+        observation.pending and not ask.endpoint.repeats and not ask.endpoint.defers and observation.response_id != ""
+    )

@@ -167,5 +167,6 @@ def add(one: Usage, other: Usage) -> Usage:
         cost=sum(costs) if costs else None,
         estimated=one.estimated or other.estimated,
         service_tier=one.service_tier or other.service_tier,
+        requests=one.requests + other.requests,
         units={name: one.units.get(name, 0) + other.units.get(name, 0) for name in (*one.units, *other.units)},
     )

@@ -50,6 +50,8 @@ class Observation:
     """The body came as a stream of events; false for errors, which come whole even where a stream was asked for."""
     pending: bool = False
     """The provider works on in the background; the usage comes with a later poll of `response_id`."""
+    background: bool | None = None
+    """Made in the background, as the response says; None: it does not say."""
 
 
 UNREAD = Observation(None, "", complete=True, visible_tokens=0, response_id="", truncated=False)
@@ -111,6 +113,7 @@ class Following:
             truncated=broken or (framer is not None and framer.truncated),
             streamed=framer is not None and framer.streams,
             pending=reading.pending and usage is None,
+            background=reading.background,
         )
 
     def _by_type(self) -> Framer | None:

@@ -2,13 +2,16 @@
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
+from limiter.meters import NOTHING_ELSE, Scope
 from limiter.usage import tokens
+from limiter.usage.bounds import most
 from limiter.usage.decoding import CannotDecodeError, Gzip, Zstandard, decode_whole
 from limiter.usage.outputs import output_limit
-from limiter.usage.prompts import Prompt, prompt_of
+from limiter.usage.prompt import Prompt
+from limiter.usage.prompts import form_of, prompt_of
 from limiter.usage.requests import Ask
 
 __all__ = ["Forecast", "forecast", "output_limit", "prepare", "text_tokens"]
@@ -26,8 +29,6 @@ MEDIA_BYTES_PER_TOKEN = 50
 """Of documents, sound and film in base64: a page of a PDF has some 100 kB and makes some 2,000 tokens."""
 AUDIO_UPLOAD_BYTES_PER_TOKEN = 1600
 """Of an uploaded recording: compressed speech has 16 kB a second, and a second makes ten tokens."""
-IMAGE_OUTPUT = 6240
-"""Tokens of a generated image, at most (gpt-image-1, high quality, 1536 × 1024)."""
 PER_TURN = 4
 PER_PROMPT = 3
 """What chat templates add: measured for OpenAI, near enough for others."""
@@ -40,7 +41,8 @@ _NO_COMPLETION = re.compile(r"embed|rerank|moderation|count|predict|tokenize|ocr
 _CORRECTIONS: tuple[tuple[re.Pattern[str], float, int, int], ...] = tuple(
     (re.compile(pattern), factor, added, added_with_tools)
     for pattern, factor, added, added_with_tools in (
-        (r"claude|^anthropic/", 1.2, 16, 600),
+        (r"claude-(?:instant|v?2|3|4-|(?:opus|sonnet|haiku)-(?:3|4(?![-.]?[7-9])))", 1.2, 16, 600),
+        (r"claude|^anthropic/", 1.5, 16, 600),
         (r"nova", 1.05, 16, 800),
         (r"gpt-oss", 1.0, 64, 64),
         (r"llama", 1.05, 64, 64),
@@ -55,11 +57,31 @@ _CORRECTIONS: tuple[tuple[re.Pattern[str], float, int, int], ...] = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Tokens."""
+    """Tokens. What is likely, and what is the most that there can be: see `bounds` for how certain that is."""
 
     prompt_tokens: int
     likely_completion: int
     max_completion: int
+    most_prompt: int = 0
+    """Less than `prompt_tokens`: as that."""
+    scope: Scope = NOTHING_ELSE
+    """Of what kinds the most may be, and what it may cost beside."""
+
+    def told(self, context: int) -> "Forecast":
+        """With what the model is told beside the body: roughly so many tokens of a conversation, spoken perhaps.
+
+        The rough figure may be half of the truth at worst: it is what the last answer reported, and a token for every
+        four bytes of what was said since.
+        """
+        if not context:
+            return self
+        scope = self.scope._replace(audio=self.scope.audio + 2 * context, images=self.scope.images + 2 * context)
+        return replace(
+            self,
+            prompt_tokens=self.prompt_tokens + context,
+            most_prompt=max(self.most_prompt, self.prompt_tokens) + 2 * context,
+            scope=scope,
+        )
 
 
 def forecast(ask: Ask, body: bytes) -> Forecast:
@@ -67,20 +89,24 @@ def forecast(ask: Ask, body: bytes) -> Forecast:
     released.
 
     Args:
+        ask: with the name of the model that its own stands for.
         body: as sent, under any content-encoding.
     """
+    if ask.endpoint.defers:
+        return Forecast(0, 0, 0)  # What a batch uses is counted where its results are read.
     try:
-        prompt = _prompt_tokens(ask, body)
+        prompt, counted, likely = _look(ask, body)
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException:  # noqa: BLE001  (extensions may panic with what is no Exception; the length is an estimate too)
-        prompt = len(body) // BYTES_PER_TOKEN + PER_PROMPT
+        likely = counted = len(body) // BYTES_PER_TOKEN + PER_PROMPT
+        prompt = Prompt(hidden=True, writes="1h")
+    bounds = most(ask, prompt, counted, likely)
     if _NO_COMPLETION.search(ask.endpoint.name):
-        return Forecast(prompt, 0, 0)
-    longest = IMAGE_OUTPUT if ask.endpoint.name.startswith("images") else output_limit(ask.endpoint.provider, ask.model)
-    # What the request allows may be more than the model can give; that is no reason to book it.
-    most = longest if ask.max_output is None else min(ask.max_output, longest)
-    return Forecast(prompt, min(most, LIKELY_COMPLETION) * ask.choices, most * ask.choices)
+        return Forecast(likely, 0, 0, bounds.prompt, bounds.scope)
+    completion = bounds.completion
+    expected = min(ask.max_output or LIKELY_COMPLETION, LIKELY_COMPLETION) * ask.choices * prompt.prompts
+    return Forecast(likely, min(completion, expected), completion, bounds.prompt, bounds.scope)
 
 
 def text_tokens(ask: Ask, text: str) -> int:
@@ -95,12 +121,14 @@ def prepare() -> None:
     output_limit("openai", "gpt-4o")
 
 
-def _prompt_tokens(ask: Ask, body: bytes) -> int:
+def _look(ask: Ask, body: bytes) -> tuple[Prompt, int, int]:
+    """What the body holds, the tokens of its text in OpenAI's vocabulary, and those of the whole prompt, likely."""
     body = _plain(body)
     if body[:2] == b"--":
-        return len(body) // AUDIO_UPLOAD_BYTES_PER_TOKEN + PER_PROMPT
+        return form_of(body), 0, len(body) // AUDIO_UPLOAD_BYTES_PER_TOKEN + PER_PROMPT
     if len(body) > MOST_BODY:
-        return len(body) // BYTES_PER_TOKEN
+        tokens_of_it = len(body) // BYTES_PER_TOKEN
+        return Prompt(hidden=True, writes="1h"), tokens_of_it, tokens_of_it
     prompt = prompt_of(body)
     _, factor, added, added_with_tools = next(
         row for row in _CORRECTIONS if row[0].search(f"{ask.endpoint.provider}/{ask.model}".lower())
@@ -108,7 +136,7 @@ def _prompt_tokens(ask: Ask, body: bytes) -> int:
     text = _count(prompt, ask.model)
     media = prompt.images * IMAGE + prompt.other_media // MEDIA_BYTES_PER_TOKEN
     template = PER_TURN * max(prompt.turns, 1) + PER_PROMPT + (added_with_tools if prompt.schemas else added)
-    return math.ceil(text * factor) + media + template
+    return prompt, text, math.ceil(text * factor) + media + template
 
 
 def _plain(body: bytes) -> bytes:

@@ -2,10 +2,11 @@
 
 Small texts are decoded whole; large ones become mappings of `msgspec.Raw`, whose members are decoded when a path goes
 through them: the numbers of an embedding, or the base64 of an image, are skipped and never become Python objects.
+Where it is known beforehand what will be asked for, `Wanted` skips even the members' names.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -18,12 +19,18 @@ EAGER = 32 * 1024
 """Texts of up to so many bytes are decoded whole: cheaper than looking twice."""
 MOST_LENIENT = 4 * 1024 * 1024
 """Bytes of a text that the slow, forgiving decoder is given."""
+MOST_FORGIVEN = 1024 * 1024
+"""The same, of a text that nobody has seen yet."""
+LONGEST_LEAF = 4096
+"""Bytes of a value that `Wanted` decodes; names and numbers are far shorter."""
 _RAISED = (msgspec.MsgspecError, ValueError, RecursionError)
 """What decoders raise on input that is not JSON; `UnicodeDecodeError` is a ValueError."""
 
 _members = msgspec.json.Decoder(dict[str, Raw])
 _items = msgspec.json.Decoder(list[Raw])
 _all = msgspec.json.Decoder()
+
+_NO_BYTES = Raw(b"")
 
 # Members of a list that is a table in disguise: how a row is named, and where its number is.
 _ROW_NAMES = ("modality", "ttl")
@@ -56,6 +63,99 @@ def _lenient(text: bytes) -> Any:
         return json.loads(text.decode("utf-8", "replace"))
     except _RAISED:
         return None
+
+
+class NotJsonError(ValueError):
+    """The text is no JSON object, and why, in words for whoever sent it."""
+
+
+def as_utf8(text: bytes) -> bytes:
+    """JSON in any encoding that parsers recognise by its first bytes (RFC 4627 §3), as UTF-8 without a mark.
+
+    Raises:
+        NotJsonError: it is not in the encoding that it begins in.
+    """
+    encoding = json.detect_encoding(text)
+    match encoding:
+        case "utf-8":
+            return text
+        case "utf-8-sig":
+            return text[3:]
+    try:
+        return text.decode(encoding, "surrogatepass").encode("utf-8", "surrogatepass")
+    except UnicodeError:
+        raise NotJsonError(f"it begins in {encoding.upper()} and does not go on in it") from None
+
+
+def without_surrogates(text: bytes) -> bytes:
+    """The JSON text, as long as it was, with other letters for escaped surrogates, in pairs or not.
+
+    An escaped backslash with the same letters behind it is none; they change too, and nothing else does.
+    """
+    return text.replace(b"\\ud", b"\\u0").replace(b"\\uD", b"\\u0")
+
+
+class Wanted:
+    """Reads the members that were asked for and skips all others, at 0.3 GB/s or more whatever they are.
+
+    Of a repeated member the last one counts, as with most parsers. What is longer than `LONGEST_LEAF` is no value.
+    """
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        below: dict[str, list[Path]] = {}
+        for name, *rest in paths:
+            below.setdefault(name, []).extend([tuple(rest)] if rest else [])
+        self._below = {name: Wanted(inner) for name, inner in below.items() if inner}
+        members = msgspec.defstruct("Members", [(name, Raw, _NO_BYTES) for name in below])
+        self._names = tuple(below)
+        self._decoder = msgspec.json.Decoder(members)
+
+    def read(self, text: bytes) -> dict[str, Any]:
+        """The members that are there. Paths into them, no others, may be dug for.
+
+        Raises:
+            NotJsonError: the text is no JSON object.
+        """
+        try:
+            return self._read(text)
+        except msgspec.ValidationError:
+            raise NotJsonError("it is no object") from None
+        except RecursionError:
+            raise NotJsonError("it is nested too deeply") from None
+        except _RAISED as error:
+            return self._forgiving(text, str(error))
+
+    def raw(self, text: bytes | memoryview, name: str) -> Raw:
+        """A member of an object as it is written; empty where there is none.
+
+        Raises:
+            ValueError: the text is no JSON object.
+            RecursionError: it is nested too deeply.
+        """
+        found: Raw = getattr(self._decoder.decode(text), name)
+        return found
+
+    def _read(self, text: bytes | Raw) -> dict[str, Any]:
+        found = self._decoder.decode(text)
+        fields = {}
+        for name in self._names:
+            raw = getattr(found, name)
+            size = memoryview(raw).nbytes
+            if size and name in self._below and memoryview(raw)[0] == ord("{"):
+                fields[name] = self._below[name]._read(raw)
+            elif 0 < size <= LONGEST_LEAF:
+                fields[name] = load(bytes(raw))
+        return fields
+
+    def _forgiving(self, text: bytes, problem: str) -> dict[str, Any]:
+        """Accepts what many parsers do: lone surrogates in a text of any length, `NaN` and the like in shorter ones."""
+        try:
+            return self._read(without_surrogates(text))
+        except _RAISED:
+            found = _lenient(text) if len(text) <= MOST_FORGIVEN else None
+        if not isinstance(found, dict):
+            raise NotJsonError(problem.removeprefix("JSON is malformed: "))
+        return found
 
 
 def opened(node: Any) -> Any:

@@ -1,20 +1,22 @@
-"""The text of a request that a model is given, found in any provider's JSON, with its media counted apart."""
+"""What a request gives its model to read, found in any provider's JSON: its text, its media, and what it leaves out.
+
+Nobody knows every provider's every member. So two things are found at once: what is likely (`texts`, `images` …), and
+whatever may make the true prompt longer than that (`hidden` and the like), where the unknown counts as the worst.
+"""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import msgspec
-
 from limiter.usage.jsonpeek import load, opened
+from limiter.usage.passages import as_json, note_cache, read_passages
+from limiter.usage.prompt import Prompt
+from limiter.usage.tools import ASK_TWICE, SEARCHES, read_tools
 
 MOST_WALKED = 4 * 1024 * 1024
 """Bytes of JSON that become Python objects (these may take 20 times the memory)."""
-MOST_NODES = 100_000
-"""Members and items that are looked at; a long conversation has a tenth."""
 
-# Members of the body that reach the model. Everything else is settings.
+# Members of the body that reach the model.
 _PROMPT = frozenset({
     "messages", "input", "instructions", "system", "prompt", "suffix", "contents", "content", "systemInstruction",
     "system_instruction", "inputs", "texts", "text", "documents", "query", "message", "chat_history", "preamble",
@@ -22,106 +24,154 @@ _PROMPT = frozenset({
 })  # fmt: skip
 _SCHEMAS = frozenset({
     "tools", "functions", "toolConfig", "response_format", "responseSchema", "responseJsonSchema", "output_config",
-    "format",
+    "format", "output_format", "outputConfig",
 })  # fmt: skip
 """Members that reach the model as they are, names and all."""
-_NOT_TEXT = frozenset({
-    "type", "id", "call_id", "tool_call_id", "tool_use_id", "toolUseId", "cache_control", "media_type", "mimeType",
-    "mime_type", "detail", "status", "signature", "encrypted_content", "thoughtSignature", "thought_signature",
-    "file_id", "fileUri", "format", "annotations", "citations",
+_SETTINGS = frozenset({
+    "model", "metadata", "user", "stream", "stream_options", "stop", "stop_sequences", "include", "reasoning",
+    "thinking", "generationConfig", "generation_config", "inferenceConfig", "textGenerationConfig", "parameters",
+    "options", "safetySettings", "safety_settings", "provider", "modalities", "audio", "service_tier", "serviceTier",
+    "tool_choice", "labels", "logit_bias", "safety_identifier", "prompt_cache_key", "anthropic_version",
+    "anthropic_beta", "reasoning_effort", "voice", "prediction", "truncation", "betas", "guardrailConfig",
+    "performanceConfig", "requestMetadata", "transforms", "citation_options", "encoding_format", "size", "quality",
+    "context_management", "speed", "cache_control", "session_id", "user_id", "trace_id", "request_id", "project_id",
+    "organization_id",
 })  # fmt: skip
-_MEDIA = frozenset({"data", "bytes", "file_data", "image_url", "url", "b64_json", "image", "images", "input_audio"})
-"""Members whose long strings are media in base64 or addresses of media."""
+"""Members that do not. What is in no list may."""
 _TURNS = frozenset({"messages", "contents", "input", "chat_history"})
-
-_SHORT = 2048
-"""A string in a media member that is shorter is an address or a name."""
-_BASE64 = re.compile(rb'"(?:data:[\w/+.;=-]{1,128},)?[A-Za-z0-9+/=_-]{4096,}"')
-_DOCUMENT = re.compile("pdf|document|file|msword|officedocument")
-
-
-@dataclass(slots=True)
-class Prompt:
-    texts: list[str] = field(default_factory=list)
-    schemas: list[str] = field(default_factory=list)
-    """Tools and the like, as JSON."""
-    turns: int = 0
-    images: int = 0
-    other_media: int = 0
-    """Bytes of documents, sound and film, in base64."""
-    unread: int = 0
-    """Bytes of text that was too much to be looked at."""
+_REFERENCES = frozenset({
+    "previous_response_id", "conversation", "conversation_id", "previous_interaction_id", "cachedContent",
+    "cached_content", "container", "mcp_servers", "connectors", "promptVariables", "assistant_id", "agent_id", "thread",
+    "thread_id", "preset", "plugins", "search_parameters", "web_search_options", "knowledge_bases", "data_sources",
+    "retrievalConfig", "dataSources", "agent", "variables", "models",
+})  # fmt: skip
+"""Members of the body that add what is not in it: what was said before, files, what a search finds, what another model
+is told that may answer instead."""
+_SEARCHING = frozenset({"plugins", "search_parameters", "web_search_options", "connectors"})
+_BASE64 = re.compile(rb'"((?:data:[\w/+.;=-]{1,128},)?[A-Za-z0-9+/=_-]{2048})[A-Za-z0-9+/=_-]{2048,}"')
+_PICTURE = re.compile(rb"content-type: *image/|filename=\"?[^\r\n]*\.(?:png|jpe?g|webp|gif)\b", re.IGNORECASE)
 
 
 def prompt_of(body: bytes) -> Prompt:
     """What of a JSON body reaches the model."""
-    prompt = Prompt()
     if len(body) > MOST_WALKED:
-        body, found = _BASE64.subn(b'""', body)
-        prompt.images += found
-        if len(body) > MOST_WALKED:
-            prompt.unread = len(body)
-            return prompt
+        return _shortened(body)
+    prompt = Prompt()
     fields = load(body)
     if not isinstance(fields, dict):
         prompt.texts.append(body.decode("utf-8", "replace"))
+        prompt.hidden = bool(body)
         return prompt
-    nested = opened(fields.get("generationConfig"))
-    if isinstance(nested, dict):
-        fields = {**nested, **fields}
+    for name in ("request", "generationConfig", "generation_config"):
+        nested = opened(fields.get(name))
+        if isinstance(nested, dict):
+            fields = {**nested, **fields}
     for name, raw in fields.items():
         if name in _SCHEMAS:
-            prompt.schemas.append(_as_json(raw))
+            _read_schema(prompt, name, raw)
         elif name in _PROMPT:
-            value = load(bytes(raw)) if isinstance(raw, msgspec.Raw) else raw
-            if name in _TURNS and isinstance(value, list):
-                prompt.turns += sum(1 for turn in value if turn)
-            _walk(prompt, name, value)
+            _read_prompt(prompt, name, opened(raw))
+        else:
+            _read_other(prompt, name, opened(raw))
+    if prompt.searches or prompt.draws:
+        most = opened(fields.get("max_tool_calls"))
+        if type(most) is int and most >= 0:
+            prompt.searches, prompt.draws = min(prompt.searches, most), min(prompt.draws, most)
     return prompt
 
 
-def _as_json(value: Any) -> str:
-    encoded = bytes(value) if isinstance(value, msgspec.Raw) else msgspec.json.encode(value)
-    return encoded.decode("utf-8", "replace")
-
-
-def _walk(prompt: Prompt, name: str, value: Any) -> None:
-    waiting: list[tuple[str, Any, Mapping[str, Any]]] = [(name, value, {})]
-    for _ in range(MOST_NODES):
-        if not waiting:
-            return
-        name, value, around = waiting.pop()
-        value = _deep(value)
-        if isinstance(value, str):
-            _take(prompt, name, value, around)
-        elif isinstance(value, list):
-            waiting.extend((name, item, around) for item in value)
-        elif isinstance(value, dict):
-            waiting.extend((key, item, value) for key, item in value.items() if key not in _NOT_TEXT)
-    prompt.unread += sum(len(value) if isinstance(value, str) else 4 for _, value, _ in waiting)
-
-
-def _deep(value: Any) -> Any:
-    return load(bytes(value)) if isinstance(value, msgspec.Raw) else value
-
-
-def _take(prompt: Prompt, name: str, value: str, around: Mapping[str, Any]) -> None:
-    if name in _MEDIA and (len(value) >= _SHORT or value.startswith(("data:", "http:", "https:"))):
-        kind = next(
-            (
-                str(opened(around[key]))
-                for key in ("media_type", "mimeType", "mime_type", "filename", "format")
-                if key in around
-            ),
-            value[:64],
-        )
-        if (
-            name == "file_data"
-            or _DOCUMENT.search(kind)
-            or kind.startswith(("audio", "video", "data:audio", "data:video"))
-        ):
-            prompt.other_media += max(len(value), _SHORT)
-        else:
+def form_of(body: bytes) -> Prompt:
+    """What of a multipart form reaches the model: recordings and pictures, by their names, and short fields."""
+    prompt = Prompt()
+    for part in body.split(body[: body.find(b"\r\n")] or body):
+        head, _, content = part.partition(b"\r\n\r\n")
+        if b"filename" not in head:
+            prompt.unknown += len(content)
+        elif _PICTURE.search(head):
             prompt.images += 1
+        else:
+            prompt.audio += len(content)
+    return prompt
+
+
+def _shortened(body: bytes) -> Prompt:
+    """Without most of its base64."""
+    short, cut = _BASE64.subn(rb'"\1"', body)
+    if len(short) > MOST_WALKED:
+        return Prompt(unread=len(short), hidden=True, writes="1h")
+    if not cut:
+        return prompt_of(short)
+    prompt = prompt_of(short)
+    # What was cut may have been text.
+    prompt.hidden = prompt.hidden or cut > prompt.coded
+    if prompt.audio:
+        prompt.audio += len(body) - len(short)
+    if prompt.other_media and not prompt.images:
+        prompt.other_media += len(body) - len(short)
+    return prompt
+
+
+def _read_schema(prompt: Prompt, name: str, raw: Any) -> None:
+    prompt.schemas.append(as_json(raw))
+    if name in ("tools", "toolConfig"):
+        read_tools(prompt, opened(raw))
+
+
+def _read_prompt(prompt: Prompt, name: str, value: Any) -> None:
+    if name in _TURNS and isinstance(value, list):
+        prompt.turns += sum(1 for turn in value if turn)
+    match name, value:
+        case "prompt", dict():  # Of responses: the name of one that is stored.
+            prompt.hidden = True
+        case "prompt", [str() | list(), *_]:  # Of completions, which answer each.
+            prompt.prompts = len(value)
+        case "documents", list():
+            prompt.rankings = len(value)
+        case "text", dict():  # Of responses: the format of the answer.
+            prompt.schemas.append(as_json(value))
+            return
+    read_passages(prompt, name, value)
+
+
+def _read_other(prompt: Prompt, name: str, value: Any) -> None:
+    """A member of the body that is no prompt by its name."""
+    if value is None or value is False or (not value and not isinstance(value, int)):
         return
-    prompt.texts.append(value)
+    if name in _READERS:
+        _READERS[name](prompt, value)
+    elif name in _REFERENCES:
+        prompt.hidden = True
+        if name in _SEARCHING:
+            prompt.searches = max(prompt.searches, SEARCHES)
+    elif name not in _SETTINGS and isinstance(value, str | list | dict):
+        prompt.unknown += len(as_json(value))
+        prompt.hidden = prompt.hidden or name.endswith(("_id", "_ids", "Id", "Ids"))
+
+
+def _read_speed(prompt: Prompt, value: Any) -> None:
+    prompt.fast = value == "fast"
+
+
+def _read_modalities(prompt: Prompt, value: Any) -> None:
+    if isinstance(value, list):
+        prompt.modalities = frozenset(str(opened(item)).lower() for item in value)
+
+
+def _read_prediction(prompt: Prompt, value: Any) -> None:
+    prompt.predicted = len(as_json(value))
+
+
+def _read_edits(prompt: Prompt, value: Any) -> None:
+    if ASK_TWICE.search(as_json(value)):
+        prompt.repeated = prompt.hidden = True
+
+
+_READERS: Mapping[str, Callable[[Prompt, Any], None]] = {
+    "cache_control": note_cache,
+    "speed": _read_speed,
+    "modalities": _read_modalities,
+    "responseModalities": _read_modalities,
+    "response_modalities": _read_modalities,
+    "prediction": _read_prediction,
+    "context_management": _read_edits,
+}

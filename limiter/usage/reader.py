@@ -47,6 +47,8 @@ class Reader:
     """Anything here says that generation stopped; with usage seen, nothing of importance follows."""
     pending: tuple[tuple[Path, frozenset[str]], ...] = ()
     """Member and values that say: still being worked on, ask again by id."""
+    background: tuple[Path, ...] = ()
+    """Where the response says whether it was made in the background, so that polls are the first to show its usage."""
     sums: bool = False
     """Every usage object is another exchange: they add up."""
     only: frozenset[str] = frozenset()

@@ -22,6 +22,7 @@ READERS: Mapping[str, Reader] = MappingProxyType(
         "anthropic": anthropic.ANTHROPIC,
         "anthropic-batch-results": anthropic.ANTHROPIC_BATCH_RESULTS,
         "gemini": google.GEMINI,
+        "code-assist": google.CODE_ASSIST,
         "gemini-batch": google.GEMINI_BATCH,
         "gemini-interactions": google.GEMINI_INTERACTIONS,
         "gemini-live": google.GEMINI_LIVE,

@@ -59,6 +59,7 @@ class Reading:
         self.model = ""
         self.response_id = ""
         self.pending = False
+        self.background: bool | None = None
         self._done = False
         """The end marker was seen."""
         self._stopped = False
@@ -118,6 +119,9 @@ class Reading:
         if not self.response_id:
             self.response_id = _first_text(event, reader.id)
         self._tier = _first_text(event, reader.tier) or self._tier
+        for path in reader.background:
+            if path[0] in event and isinstance(told := dig(event, path), bool):
+                self.background = told
         for path, values in reader.ends:
             if path[0] in event and text(dig(event, path)) in values:
                 self._done = True

@@ -1,19 +1,30 @@
-"""What a request says about itself: the model, whether it streams, and how much output it allows."""
+"""What a request says about itself: the model, whether it streams, and how much output it allows.
 
+Servers read bodies that this module does not, and what is not read here escapes the limits of its model. So of the
+endpoints that take JSON (`Endpoint.json`) what cannot be read is a `problem`, and whoever asks is told so.
+"""
+
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs
 
+from limiter.usage.addresses import canonical_path
 from limiter.usage.decoding import CannotDecodeError, decode_whole
-from limiter.usage.jsonpeek import Path, count, dig, load, opened, text
-from limiter.usage.providers import BY_NAME
+from limiter.usage.forms import fields_of_form, is_form
+from limiter.usage.jsonpeek import NotJsonError, Path, Wanted, as_utf8, count, dig, text
+from limiter.usage.provider_table import BY_NAME
 from limiter.usage.routes import Endpoint
 from limiter.usage.splice import NotFoundError, ask_for_usage
 
 MOST_BODY = 64 * 1024 * 1024
-"""Bytes of a request body, decoded, that are read."""
+"""Bytes of a request body that are read; providers take 50 MB at most."""
+MOST_DECODED = 32 * 1024 * 1024
+"""The same, of one under a content-encoding: a few kB may hold any amount."""
+SHORT_BODY = 256 * 1024
+"""Bytes that are read in a millisecond or two, whatever they are."""
 MOST_CHOICES = 1024
 
 
@@ -32,7 +43,8 @@ class Ask:
     """The client itself set `stream_options.include_usage`."""
     service_tier: str = ""
     problem: str = ""
-    """Why the body could not be read; empty: it could."""
+    """Why the body cannot be read, though its endpoint takes nothing but JSON, in words for whoever sent it: such a
+    request must not pass. Empty: it can, or need not."""
 
 
 # Where requests bound their output, in any of the formats. When several are there the largest counts: what one server
@@ -51,6 +63,8 @@ _BEDROCK_BOUNDS: tuple[Path, ...] = (
 _BOUNDS: Mapping[str, tuple[Path, ...]] = {
     "anthropic": (("max_tokens",), ("max_tokens_to_sample",)),
     "gemini": _GEMINI_BOUNDS,
+    "gemini-live": _GEMINI_BOUNDS,
+    "code-assist": (("request", "generationConfig", "maxOutputTokens"),),
     "gemini-interactions": (("generation_config", "max_output_tokens"),),
     "bedrock-converse": _BEDROCK_BOUNDS,
     "bedrock-invoke": _BEDROCK_BOUNDS,
@@ -69,7 +83,9 @@ _BOUNDS: Mapping[str, tuple[Path, ...]] = {
 
 _CHOICES: Mapping[str, tuple[Path, ...]] = {
     "gemini": (("generationConfig", "candidateCount"), ("generation_config", "candidate_count")),
+    "code-assist": (("request", "generationConfig", "candidateCount"),),
     "cohere": (("num_generations",),),
+    "bedrock-invoke": (("n",), ("num_generations",)),
     "huggingface": (("parameters", "best_of"), ("parameters", "num_return_sequences"), ("n",)),
 }
 _OPENAI_CHOICES: tuple[Path, ...] = (("n",), ("best_of",))
@@ -90,31 +106,48 @@ STREAMING_NAMES = frozenset(
 STREAMING_BY_DEFAULT = frozenset({"native-chat", "native-generate"})
 """Ollama: `stream` is true unless set."""
 
+_INCLUDES_USAGE: Path = ("stream_options", "include_usage")
+
+
+def _wanted(bounds: Iterable[Path], choices: Iterable[Path]) -> Wanted:
+    return Wanted([("model",), ("stream",), _INCLUDES_USAGE, *_TIERS, *bounds, *choices])
+
+
+_WANTED = {
+    reader: _wanted(_BOUNDS.get(reader, _OPENAI_BOUNDS), _CHOICES.get(reader, _OPENAI_CHOICES))
+    for reader in {*_BOUNDS, *_CHOICES}
+}
+_OPENAI_WANTED = _wanted(_OPENAI_BOUNDS, _OPENAI_CHOICES)
+
+_CHARSET = re.compile(r"charset\s*=\s*[\"']?([^\s\"';,]+)", re.IGNORECASE)
+_CHARSETS = ("utf", "us-ascii", "ascii", "iso-8859", "latin", "windows-125", "unicode")
+"""Beginnings of names of charsets in which JSON is itself, or says what it is by its first bytes."""
+_NOT_CHARSETS = ("utf-7", "utf7")
+
+
+def takes_long(headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether `read_request` and `with_usage_asked` may take so long that they are to be called in a thread.
+
+    Args:
+        headers: lower-case names.
+        body: as sent.
+    """
+    return len(body) > SHORT_BODY or bool(body and _encoding(headers))
+
 
 def read_request(endpoint: Endpoint, path: str, headers: Mapping[str, str], body: bytes) -> Ask:
-    """Reads what it can; never raises.
+    """Reads what it can; never raises. Takes 0.1 s at most.
 
     Args:
         path: with the query.
         headers: lower-case names.
         body: as sent, still under its content-encoding.
     """
-    problem = ""
     fields: dict[str, Any] = {}
+    problem = ""
     try:
-        plain = decode_whole(body, headers.get("content-encoding", ""), MOST_BODY)
-        content_type = headers.get("content-type", "")
-        if content_type.startswith("multipart/form-data"):
-            fields = _form(plain)
-        elif plain and len(plain) <= MOST_BODY:
-            found = load(plain.lstrip(b"\xef\xbb\xbf \t\r\n"))
-            if isinstance(found, dict):
-                fields = found
-            else:
-                problem = "the body is not a JSON object"
-        elif plain:
-            problem = f"the body is longer than {MOST_BODY} bytes"
-    except CannotDecodeError as error:
+        fields = _fields(endpoint, headers, body)
+    except (CannotDecodeError, NotJsonError) as error:
         problem = str(error)
     except Exception as error:  # noqa: BLE001  (whatever a client sends; how it is judged is the caller's affair)
         problem = f"{type(error).__name__}: {error}"
@@ -124,10 +157,50 @@ def read_request(endpoint: Endpoint, path: str, headers: Mapping[str, str], body
         streaming=_streams(endpoint, fields),
         max_output=_largest(fields, _BOUNDS.get(endpoint.reader, _OPENAI_BOUNDS)),
         choices=min(_largest(fields, _CHOICES.get(endpoint.reader, _OPENAI_CHOICES)) or 1, MOST_CHOICES),
-        includes_usage=dig(fields, ("stream_options", "include_usage")) is True,
+        includes_usage=dig(fields, _INCLUDES_USAGE) is True,
         service_tier=next((tier for place in _TIERS if (tier := text(dig(fields, place)))), ""),
-        problem=problem,
+        problem=f"the request body is not readable JSON: {problem}" if problem and endpoint.json else "",
     )
+
+
+def _encoding(headers: Mapping[str, str]) -> str:
+    names = (name.strip() for name in headers.get("content-encoding", "").split(","))
+    return ", ".join(name for name in names if name.lower() not in ("", "identity"))
+
+
+def _fields(endpoint: Endpoint, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    """The members of the body that matter here.
+
+    Raises:
+        CannotDecodeError, NotJsonError: it cannot be read.
+    """
+    kind = headers.get("content-type", "")
+    plain = _plain(body, _encoding(headers))
+    # What is JSON to the endpoint is JSON, whatever it claims to be.
+    if not endpoint.json and is_form(kind, plain):
+        return fields_of_form(kind, plain)
+    if not plain:
+        return {}
+    if len(plain) > MOST_BODY:
+        raise NotJsonError(f"it is longer than {MOST_BODY} bytes")
+    charset = _CHARSET.search(kind)
+    if charset and (not charset[1].lower().startswith(_CHARSETS) or charset[1].lower().startswith(_NOT_CHARSETS)):
+        raise NotJsonError(f"its charset is {charset[1][:32]!r}, expected UTF-8")
+    return _WANTED.get(endpoint.reader, _OPENAI_WANTED).read(as_utf8(plain).lstrip())
+
+
+def _plain(body: bytes, encoding: str) -> bytes:
+    """The body without its content-encoding.
+
+    Raises:
+        CannotDecodeError: it cannot be decoded, or not be told from one that needs no decoding.
+    """
+    if not encoding:
+        return body
+    plain = decode_whole(body, encoding, MOST_DECODED)
+    if body and plain in (b"", body):
+        raise CannotDecodeError(f"it is not in its content-encoding {encoding[:32]!r}")
+    return plain
 
 
 def with_usage_asked(ask: Ask, body: bytes) -> bytes | None:
@@ -139,11 +212,12 @@ def with_usage_asked(ask: Ask, body: bytes) -> bytes | None:
     """
     if not ask.endpoint.asks_usage or not ask.streaming or ask.includes_usage or ask.problem:
         return None
-    if len(body) > MOST_BODY:
-        return None
     try:
-        return ask_for_usage(body)
-    except (NotFoundError, RecursionError):
+        encoding = json.detect_encoding(body)
+        if encoding.startswith("utf-8"):
+            return ask_for_usage(body)
+        return ask_for_usage(as_utf8(body)).decode("utf-8", "surrogatepass").encode(encoding, "surrogatepass")
+    except (NotFoundError, NotJsonError, UnicodeError):
         return None
 
 
@@ -155,29 +229,27 @@ def _largest(fields: dict[str, Any], places: tuple[Path, ...]) -> int | None:
 def _streams(endpoint: Endpoint, fields: dict[str, Any]) -> bool:
     if endpoint.name in STREAMING_NAMES:
         return True
-    wanted = opened(fields.get("stream"))
+    wanted = fields.get("stream")
     if wanted is None:
         return endpoint.name in STREAMING_BY_DEFAULT
     return wanted is True or wanted == "true"
 
 
 def _model(endpoint: Endpoint, path: str, fields: dict[str, Any]) -> str:
-    bare, _, query = path.partition("?")
-    pattern = BY_NAME[endpoint.provider].model_path if endpoint.provider in BY_NAME else ""
-    if pattern and (found := re.search(pattern, bare)) is not None:
-        return unquote(found[1], errors="replace")[:256]
+    provider = BY_NAME.get(endpoint.provider)
+    name = _named_by_path(provider.model_path if provider else "", path) or _named(endpoint, path, fields)
+    return name.lower() if provider and provider.insensitive else name
+
+
+def _named_by_path(pattern: str, path: str) -> str:
+    found = re.search(pattern, canonical_path(path), re.IGNORECASE) if pattern else None
+    return found[1][:256] if found else ""
+
+
+def _named(endpoint: Endpoint, path: str, fields: dict[str, Any]) -> str:
     named = text(fields.get("model"))
     if named:
         return named.removeprefix("models/") if endpoint.api == "gemini" else named
-    asked = parse_qs(query[:4096]).get("model", [""])
-    return asked[0][:256]
-
-
-_FORM_FIELD = re.compile(rb'name="(model|stream|n)"\r?\n(?:[^\r\n]+\r?\n)*\r?\n([^\r\n]{1,256})\r?\n')
-
-
-def _form(body: bytes) -> dict[str, Any]:
-    """The short fields of a multipart form that matter here (audio, image edits)."""
-    form = {name.decode(): value.decode("utf-8", "replace") for name, value in _FORM_FIELD.findall(body)}
-    number = form.get("n", "")
-    return {**form, "n": int(number) if number.isascii() and number.isdecimal() and len(number) < 6 else 1}
+    asked = parse_qs(path.partition("?")[2][:4096])
+    # Azure's realtime sessions name their deployment.
+    return (asked.get("model") or asked.get("deployment") or [""])[0][:256]

@@ -1,7 +1,8 @@
 """The endpoints of each API family: which path and method is which endpoint, and whether it costs anything.
 
-Patterns are searched at the end of the path, so a base path in front of it, or a missing `/v1`, changes nothing.
-The first matching row wins. What no row names is decided by its method: see `providers.Directory.recognise`.
+Patterns are searched at the end of the canonical path, whatever its case, so a base path in front of it, or a missing
+`/v1`, changes nothing. The first matching row wins: rows that match much and cost nothing come last. What no row names
+is decided by its method: see `providers.Directory.recognise`.
 """
 
 import re
@@ -31,6 +32,18 @@ class Endpoint:
     """Reports the usage of work that an earlier request started, each time it is asked: a poll of a background
     response, the results of a batch. Count it once per `Observation.response_id`, and as no request. It may be absent.
     """
+    protocol: str = ""
+    """A key of `sessions.PROTOCOLS`: how the messages of this WebSocket are read. Empty: no WebSocket that is known."""
+    defers: bool = False
+    """Starts work that reports its usage elsewhere, if at all: a batch, a training. It is admitted and counted as one
+    request, and no tokens are expected of it, held or charged."""
+    estimated: bool = True
+    """A successful answer without usage is an alarm, and its tokens are estimated. Not so for paths that nobody knows:
+    they are charged what they report."""
+    json: bool = False
+    """The body must be JSON, and says which model is to do what: what cannot be read must not pass (`Ask.problem`)."""
+    host: str = ""
+    """The canonical name by which the provider was recognised."""
 
 
 class Route(NamedTuple):
@@ -44,19 +57,46 @@ class Route(NamedTuple):
     repeats: bool = False
     api: str = ""
     """Empty: the provider's."""
+    protocol: str = ""
+    """Of a WebSocket's messages: see `Endpoint.protocol`."""
+    defers: bool = False
+    json: bool = True
+    """See `Endpoint`; counts for metered `POST`s only."""
+
+
+UPGRADE = "WEBSOCKET"
+"""Stands for the method of a request that asks for a WebSocket. No plain request has it, so the two never mix."""
 
 
 def _route(path: str, name: str, reader: str = "", **more: str | bool) -> Route:
-    return Route(re.compile(rf"(?:^|/){path}$"), name, reader, **more)  # type: ignore[arg-type]
+    return Route(re.compile(rf"(?:^|/){path}$", re.IGNORECASE), name, reader, **more)  # type: ignore[arg-type]
 
 
 def _free(path: str, name: str, method: str = "POST") -> Route:
     return _route(path, name, method=method, metered=False)
 
 
+def _free_below(names: str, name: str) -> Route:
+    """All that is below a folder. Only at the root: elsewhere it may be the base path of anything."""
+    return Route(re.compile(rf"^/(?:v\d\w*/)?(?:{names})(?:/.*)?$", re.IGNORECASE), name, metered=False)
+
+
+def _upload(path: str, name: str, reader: str = "", **more: str | bool) -> Route:
+    """Takes a form, or any bytes, rather than JSON."""
+    return _route(path, name, reader, json=False, **more)
+
+
+def _defers(path: str, name: str) -> Route:
+    return _route(path, name, defers=True)
+
+
+def _socket(path: str, name: str, reader: str, protocol: str) -> Route:
+    return _route(path, name, reader, method=UPGRADE, protocol=protocol)
+
+
 _REALTIME = (
     # The usage of a session arrives in its WebSocket messages; the handshake itself reports nothing.
-    _route("realtime", "realtime", "openai-realtime", method="GET"),
+    _socket("realtime", "realtime", "openai-realtime", "openai-realtime"),
     _free("realtime/(?:sessions|client_secrets|transcription_sessions)", "realtime-session"),
 )
 
@@ -65,6 +105,8 @@ OPENAI = (
     _route("chat/completions", "chat", streams_usage_on_request=True),
     _route("completions", "completions", streams_usage_on_request=True),
     _route("responses", "responses"),
+    # https://developers.openai.com/api/docs/guides/websocket-mode ; https://docs.x.ai/developers/advanced-api-usage
+    _socket("responses", "responses", "", "openai-responses"),
     _route("responses/compact", "responses-compact"),
     _free("responses/input_tokens", "responses-input_tokens"),
     _free("responses/[^/]+/input_items", "responses-input_items", "GET"),
@@ -73,13 +115,13 @@ OPENAI = (
     _route("embeddings", "embeddings"),
     _free("moderations", "moderations"),
     _route("images/generations", "images-generations", "openai-images"),
-    _route("images/edits", "images-edits", "openai-images"),
-    _route("images/variations", "images-variations", "openai-images"),
-    _route("audio/transcriptions", "audio-transcriptions"),
-    _route("audio/translations", "audio-translations"),
+    _upload("images/edits", "images-edits", "openai-images"),
+    _upload("images/variations", "images-variations", "openai-images"),
+    _upload("audio/transcriptions", "audio-transcriptions"),
+    _upload("audio/translations", "audio-translations"),
     _route("audio/speech", "audio-speech"),
     # A batch is counted once, where its results are read: the batch object repeats a running total at every poll.
-    _free("batches", "batches"),
+    _defers("batches", "batches"),
     _free("batches/[^/]+", "batches", "GET"),
     _free("batches/[^/]+/cancel", "batches"),
     _route("files/[^/]+/content", "file-content", "openai-batch-results", method="GET", repeats=True),
@@ -93,21 +135,42 @@ OPENAI = (
         "(?:threads|threads/[^/]+|threads/[^/]+/messages|assistants|assistants/[^/]+|conversations(?:/.*)?)",
         "assistants",
     ),
-    _free("vector_stores(?:/.*)?", "vector_stores"),
     _route("rerank", "rerank"),
     *_REALTIME,
+    # Trainings and evaluations run models, and say nothing of their tokens here.
+    _defers("(?:fine_tuning/jobs|fine-tunes|fine_tuning/alpha/graders/run)", "fine_tuning"),
+    _defers("evals/[^/]+/runs", "evals"),
+    _free("(?:evals|evals/[^/]+|evals/[^/]+/runs/[^/]+)", "evals"),
+    _free("fine_tuning/(?:jobs/[^/]+/(?:cancel|pause|resume)|checkpoints/.*|alpha/graders/validate)", "fine_tuning"),
+    _free("chat/completions/[^/]+", "chat-stored"),
+    # https://openai.github.io/openai-agents-python/tracing/
+    _free("traces/ingest", "telemetry"),
+    _free("vector_stores(?:/.*)?", "vector_stores"),
+    _free_below("containers|skills|organization|projects|chatkit", "management"),
 )
 
 # https://docs.anthropic.com/en/api/messages ; /v1/complete is the legacy API without any usage.
 ANTHROPIC = (
     _route("messages", "messages", "anthropic", api="anthropic"),
     _free("messages/count_tokens", "count_tokens"),
-    _free("messages/batches", "batches"),
+    _defers("messages/batches", "batches"),
     _free("messages/batches/[^/]+", "batches", "GET"),
     _free("messages/batches/[^/]+/cancel", "batches"),
     _route("messages/batches/[^/]+/results", "batch-results", "anthropic-batch-results", method="GET", repeats=True),
     _route("complete", "complete", "anthropic", api="anthropic"),
     _free("files", "files"),
+)
+# What Claude Code and other clients send beside model calls: https://code.claude.com/docs/en/data-usage
+ANTHROPIC_HOSTED = (
+    *ANTHROPIC,
+    Route(
+        re.compile(
+            r"^/api/(?:event_logging|claude_code|claude_cli|oauth|auth|hello|eval|web|organizations)(?:[/_].*)?$"
+        ),
+        "telemetry",
+        metered=False,
+    ),
+    _free_below("oauth|organizations|skills|mcp_servers|toolbox", "management"),
 )
 _ANTHROPIC_SIDE = (_route("anthropic/v1/messages", "messages", "anthropic", api="anthropic"),)
 
@@ -117,6 +180,12 @@ AZURE = (
     _free("anthropic/v1/messages/count_tokens", "count_tokens"),
     *OPENAI,
     _route("images/generations:submit", "images-generations", "openai-images"),
+)
+# Codex, signed in with an account: https://github.com/openai/codex
+CODEX = (
+    _route("backend-api/codex/responses", "responses"),
+    _socket("backend-api/codex/responses", "responses", "", "openai-responses"),
+    _route("backend-api/codex/responses/compact", "responses-compact"),
 )
 
 _MODEL = "(?:models|tunedModels|endpoints)/[^/]+"
@@ -133,21 +202,38 @@ _GENERATE = (
 # https://ai.google.dev/api
 GEMINI = (
     *_GENERATE,
-    _free(f"{_MODEL}:(?:asyncBatchEmbedContent|batchGenerateContent)", "batchGenerateContent"),
+    _defers(f"{_MODEL}:(?:asyncBatchEmbedContent|batchGenerateContent)", "batchGenerateContent"),
+    _free("batches/[^/]+:cancel", "batches"),
     _route("batches/[^/]+", "batch-status", "gemini-batch", method="GET", repeats=True),
     _route("interactions", "interactions", "gemini-interactions"),
     _route("interactions/[^/]+", "interactions-get", "gemini-interactions", method="GET", repeats=True),
     _route("openai/chat/completions", "openai-compat-chat", "openai", api="openai"),
     _route("openai/embeddings", "openai-compat-embeddings", "openai", api="openai"),
+    _defers("openai/batches", "batches"),
+    _defers("tunedModels", "tuning"),
+    # https://ai.google.dev/api/live
+    _socket(r"ws/[\w.]*BidiGenerateContent(?:Constrained)?", "realtime", "gemini-live", "gemini-live"),
+    _free("auth_tokens", "realtime-session"),
     _free("(?:cachedContents|files|upload/.*)", "files"),
-    _route(r"ws/[\w.]*BidiGenerateContent\w*", "realtime", "gemini-live", method="GET"),
+    _free_below("corpora|fileSearchStores", "files"),
+)
+# Gemini CLI, signed in with an account: https://github.com/google-gemini/gemini-cli , packages/core/src/code_assist
+CODE_ASSIST = (
+    _route("v1internal:generateContent", "generateContent"),
+    _route("v1internal:streamGenerateContent", "streamGenerateContent"),
+    _free("v1internal:countTokens", "countTokens"),
 )
 # https://cloud.google.com/vertex-ai/generative-ai/docs/reference/rest
 VERTEX = (
     *_GENERATE,
-    _route(f"{_MODEL}:rawPredict", "rawPredict", "anthropic", api="anthropic"),
-    _route(f"{_MODEL}:streamRawPredict", "streamRawPredict", "anthropic", api="anthropic"),
+    _route("models/[^/]+:rawPredict", "rawPredict", "anthropic", api="anthropic"),
+    _route("models/[^/]+:streamRawPredict", "streamRawPredict", "anthropic", api="anthropic"),
+    # The user's own containers take whatever they like.
+    _upload("endpoints/[^/]+:rawPredict", "rawPredict", "anthropic", api="anthropic"),
+    _upload("endpoints/[^/]+:streamRawPredict", "streamRawPredict", "anthropic", api="anthropic"),
+    _defers("(?:batchPredictionJobs|tuningJobs)", "batches"),
     _route("endpoints/openapi/chat/completions", "openai-compat-chat", "openai", api="openai"),
+    _socket(r"ws/[\w.]*LlmBidiService/BidiGenerateContent", "realtime", "gemini-live", "gemini-live"),
 )
 
 # https://docs.aws.amazon.com/bedrock/latest/APIReference/API_Operations_Amazon_Bedrock_Runtime.html
@@ -157,13 +243,15 @@ BEDROCK = (
     _route("model/.+/invoke", "invoke", "bedrock-invoke"),
     _route("model/.+/invoke-with-response-stream", "invoke-with-response-stream", "bedrock-invoke"),
     _free("model/.+/count-tokens", "count-tokens"),
+    _defers("async-invoke", "async-invoke"),
+    _free("guardrail/.+/apply", "apply-guardrail"),
 )
 
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_Operations_Amazon_SageMaker_Runtime.html : containers
 # are TGI or vLLM.
 SAGEMAKER = (
-    _route("endpoints/[^/]+/invocations", "invocations", "sniff"),
-    _route("endpoints/[^/]+/invocations-response-stream", "invocations", "sniff"),
+    _upload("endpoints/[^/]+/invocations", "invocations", "sniff"),
+    _upload("endpoints/[^/]+/invocations-response-stream", "invocations", "sniff"),
 )
 
 # https://docs.cohere.com/reference/about
@@ -175,11 +263,13 @@ COHERE = (
         for version in ("v1", "v2")
         for noun in ("chat", "embed", "rerank", "generate", "classify", "summarize")
     ),
-    _route("audio/transcriptions", "audio-transcriptions"),
+    _upload("audio/transcriptions", "audio-transcriptions"),
     _free("(?:tokenize|detokenize|check-api-key)", "tokenize"),
     _route("chat", "v2-chat"),
     _route("embed", "v2-embed"),
     _route("rerank", "v2-rerank"),
+    _defers("(?:embed-jobs|batches|finetuning/finetuned-models)", "batches"),
+    _free("(?:datasets|connectors|embed-jobs/[^/]+/cancel|batches/[^/]+:cancel)", "management"),
 )
 
 # https://docs.mistral.ai/api
@@ -190,14 +280,16 @@ MISTRAL = (
     _route("conversations(?:/.*)?", "conversations"),
     _route("embeddings", "embeddings"),
     _route("ocr", "ocr"),
-    _route("audio/transcriptions", "audio-transcriptions"),
+    _upload("audio/transcriptions", "audio-transcriptions"),
     _route("audio/speech", "audio-speech"),
     _free("(?:chat/)?(?:moderations|classifications)", "moderations"),
-    _free("batch/jobs", "batches"),
+    _defers("batch/jobs", "batches"),
     _route("batch/jobs/[^/]+", "batches", "mistral-batch", method="GET", repeats=True),
     _free("batch/jobs/[^/]+/cancel", "batches"),
     _route("files/[^/]+/content", "file-content", "openai-batch-results", method="GET", repeats=True),
-    _free("files", "files"),
+    _defers("fine_tuning/jobs", "fine_tuning"),
+    _free("(?:files|agents|agents/[^/]+)", "management"),
+    _free_below("libraries", "management"),
 )
 
 # https://github.com/ollama/ollama/blob/main/docs/api.md ; under /v1 it speaks OpenAI's format.
@@ -220,8 +312,9 @@ HUGGINGFACE = (
 )
 HUGGINGFACE_HOSTED = (
     *HUGGINGFACE,
-    Route(re.compile(r"^/?$"), "generate", "huggingface", api="huggingface"),
-    _route("models/.+", "generate", "huggingface", api="huggingface"),
+    # Tasks other than text take sound and images as they are.
+    Route(re.compile(r"^/?$"), "generate", "huggingface", api="huggingface", json=False),
+    _upload("models/.+", "generate", "huggingface", api="huggingface"),
 )
 
 # https://dev.writer.com/api-reference
@@ -240,5 +333,10 @@ OPENAI_AND_ANTHROPIC = (*_ANTHROPIC_SIDE, *OPENAI, *ANTHROPIC)
 
 VOYAGE = (_route("multimodalembeddings", "embeddings"), _route("contextualizedembeddings", "embeddings"), *OPENAI)
 PORTKEY = (_route("prompts/[^/]+/completions", "completions"), *OPENAI)
-CLOUDFLARE = (*OPENAI, _route("ai/run/.+", "run", "sniff"))
-DATABRICKS = (*OPENAI, _route("serving-endpoints/[^/]+/invocations", "invocations", "sniff"))
+CLOUDFLARE = (*OPENAI, _upload("ai/run/.+", "run", "sniff"))
+DATABRICKS = (*OPENAI, _upload("serving-endpoints/[^/]+/invocations", "invocations", "sniff"))
+OPENROUTER = (
+    *OPENAI_AND_ANTHROPIC,
+    _route("images", "images"),
+    _free("(?:keys|keys/[^/]+|auth/.+|credits/.+)", "management"),
+)

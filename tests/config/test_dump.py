@@ -110,6 +110,7 @@ settings = st.builds(
     store_timeout=st.floats(1e-3, 300, allow_nan=False),
     providers=st.dictionaries(hosts, words.filter(bool), max_size=3).map(MappingProxyType),
     prices=st.lists(prices, max_size=3, unique_by=lambda price: (price.provider, price.model)).map(tuple),
+    models=st.dictionaries(words.filter(bool), words.filter(bool), max_size=2).map(MappingProxyType),
     service_addresses=st.dictionaries(
         words.filter(bool), st.sampled_from(["a:1", "[::1]:6379", "10.0.0.1:65535"]), max_size=3
     ).map(MappingProxyType),

@@ -9,6 +9,7 @@ from limiter.stores.contract import Clock, Store
 from limiter.stores.memory import MemoryStore
 from limiter.stores.sqlite import SqliteStore
 from tests.contract.sqlite_rows import rows
+from tests.stores import postgres_backends, redis_backends
 
 NOON = 1_700_000_000_000
 """Milliseconds; when the tests' clock starts."""
@@ -36,6 +37,8 @@ class Backend:
     """The folder is the test's own."""
     size: Callable[[Any, Path], int]
     """Counters that take up room, dead or alive."""
+    group: str = ""
+    """Tests of one group share a worker, and so the servers that it starts."""
 
 
 BACKENDS = (
@@ -44,5 +47,11 @@ BACKENDS = (
         "sqlite",
         lambda folder, clock: SqliteStore(folder / "counters.db", clock),
         lambda _store, folder: rows(folder / "counters.db", "counters"),
+    ),
+    Backend("redis", lambda _folder, clock: redis_backends.standalone(clock), redis_backends.size, "redis"),
+    Backend("redis-cluster", lambda _folder, clock: redis_backends.cluster(clock), redis_backends.size, "redis"),
+    Backend("redis-sentinel", lambda _folder, clock: redis_backends.sentinel(clock), redis_backends.size, "redis"),
+    Backend(
+        "postgresql", lambda _folder, clock: postgres_backends.OwnStore(clock), postgres_backends.size, "postgresql"
     ),
 )

@@ -14,7 +14,12 @@ def clock() -> Time:
     return Time()
 
 
-@pytest.fixture(params=BACKENDS, ids=lambda backend: backend.name)
+def _parameter(backend: Backend) -> object:
+    marks = [pytest.mark.xdist_group(backend.group)] if backend.group else []
+    return pytest.param(backend, marks=marks, id=backend.name)
+
+
+@pytest.fixture(params=map(_parameter, BACKENDS))
 def backend(request: pytest.FixtureRequest) -> Backend:
     return request.param
 

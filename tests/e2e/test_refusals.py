@@ -28,7 +28,7 @@ limits:
   - {name: spent, amount: 1 request per day, match: {"header:x-team": spent}}
   - {name: burst, amount: 1 request per 30 seconds, window: anchored, match: {"header:x-team": burst}}
   - {name: ten, amount: 10 requests per day, match: {"header:x-team": ten}}
-  - {name: tight, amount: 10k tokens per day, match: {"header:x-team": tight}, reserve: maximum}
+  - {name: tight, amount: 12k tokens per day, match: {"header:x-team": tight}, reserve: maximum}
   - {name: tokens, amount: 100 tokens per day, match: {"header:x-team": tokens}}
   - {name: watched, amount: 0 requests per day, match: {"header:x-team": watched}, mode: warn}
   - {name: hidden, amount: 0 requests per day, match: {"header:x-team": hidden}, mode: shadow}
@@ -149,7 +149,7 @@ async def test_of_fifty_parallel_requests_exactly_ten_pass(proxy: Proxy, route: 
 async def test_a_reserved_maximum_lets_exactly_those_through_that_surely_fit(
     proxy: Proxy, route: Route, upstream: Upstream
 ) -> None:
-    """Each request may use 975 output tokens and 24 or so of input; 10,000 hold ten of them at a time."""
+    """Each may need some 1,200 tokens, 975 of them output: 12,000 hold ten of them at a time."""
     upstream.behaviour = Behaviour(usage=Tokens(prompt=20, completion=970), delay_ms=300)
     counters = Counters(proxy)
     async with route.async_http() as http:

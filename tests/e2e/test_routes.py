@@ -195,3 +195,91 @@ limits: [{name: money, amount: $5 per day}]
 
     # 10 input and 5 output tokens at $1 and $2 a million.
     counters.expect(money=20_000)
+
+
+def _raw(proxy: Proxy, target: str, body: bytes = b'{"model":"m"}', *headers: str) -> int:
+    """The status of a request whose target nobody has put in order."""
+    lines = [
+        f"POST http://{target} HTTP/1.1",
+        f"Host: {target.partition('/')[0]}",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+        "Connection: close",
+        *headers,
+    ]
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=20) as connection:
+        connection.sendall("\r\n".join([*lines, "", ""]).encode() + body)
+        return int(connection.makefile("rb").readline().split()[1])
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "x.openai.azure.com/OpenAI/deployments/gpt-4o/Chat/Completions",
+        "us-east1-aiplatform.googleapis.com/v1/publishers/google/%6dodels/g:generateContent",
+        "api.openai.com/v1/vector_stores/../chat/complet%69ons",
+        "api.openai.com/v1/x/%2e%2e/files",
+        "api.cloudflare.com/client/v4/accounts/a/%61i/run/m",
+        "api.openai.com/v1/batches",
+        "api.anthropic.com/v1/messages/batches",
+        "chatgpt.com/backend-api/codex/responses",
+        "cloudcode-pa.googleapis.com/v1internal:streamGenerateContent?alt=sse",
+    ],
+)
+def test_no_other_spelling_and_no_other_door_passes_a_spent_budget(
+    spent: Proxy, upstream: Upstream, target: str
+) -> None:
+    assert _raw(spent, target) in (400, 402, 403, 429)
+    assert not upstream.exchanges
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "api.anthropic.com/api/event_logging/batch",
+        "api.openai.com/v1/moderations",
+        "api.openai.com//v1/files/",
+        "chatgpt.com/backend-api/conversation",
+    ],
+)
+def test_what_costs_nothing_passes_a_spent_budget(spent: Proxy, upstream: Upstream, target: str) -> None:
+    assert _raw(spent, target) == 200
+    assert upstream.only
+
+
+@pytest.fixture(scope="module", name="spent")
+def _spent(module_proxy_factory: ProxyFactory) -> Proxy:
+    settings = "settings: {providers: [{host: chatgpt.com, provider: codex}]}\n"
+    return module_proxy_factory(config=settings + "limits: [{name: calls, amount: 0 requests per day}]")
+
+
+@pytest.mark.parametrize(
+    ("target", "body"),
+    [
+        ("api.openai.com/v1/embeddings", b'{"model":"dear"}'),
+        ("api.openai.com./v1/embeddings", b'{"model":"dear"}'),
+        ("API.openai.com//v1/embeddings/", b'{"model":"dear"}'),
+        ("api.openai.com/v1/%65mbeddings", b'{"model":"dear"}'),
+        ("api.openai.com/v1/embeddings", '{"model":"dear"}'.encode("utf-16")),
+        ("r.openai.azure.com/openai/deployments/DEAR/embeddings", b"{}"),
+    ],
+)
+def test_limits_that_match_are_met_under_any_spelling(
+    proxy_factory: ProxyFactory, upstream: Upstream, target: str, body: bytes
+) -> None:
+    match = "{host: [api.openai.com, r.openai.azure.com], path: ['/v1/embeddings', '*/dear/embeddings'], model: dear}"
+    proxy = proxy_factory(config=f"limits: [{{name: dear, amount: 0 requests per day, match: {match}}}]")
+    assert _raw(proxy, target, body) in (400, 429)
+    assert not upstream.exchanges
+
+
+def test_telemetry_and_unknown_paths_are_not_charged_by_their_length(
+    proxy_factory: ProxyFactory, upstream: Upstream
+) -> None:
+    proxy = proxy_factory(config="limits: [{name: all, amount: 1M tokens per day}]")
+    counters = Counters(proxy)
+    for path in ("api/event_logging/batch", "v9/new", "v1/messages/batches"):
+        assert _raw(proxy, f"api.anthropic.com/{path}") == 200
+    assert _raw(proxy, "api.openai.com/v1/embeddings") == 200
+    counters.expect(all=10)
+    assert "without usage" not in proxy.log

@@ -5,17 +5,21 @@ import gzip
 import json
 import os
 from collections.abc import Iterator
+from functools import reduce
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
+from limiter.usage import counts
 from limiter.usage.forecast import forecast
 from limiter.usage.providers import recognise
-from limiter.usage.reading import Reading
 from limiter.usage.requests import Ask, read_request
+from limiter.usage.session import Objection
+from limiter.usage.sessions import session
 from limiter.usage.tap import Observation, Tap
+from limiter.usage.turns import Turn
 from tests.usage.exchanges import pieces
 
 FOLDER = os.environ.get("AI_LIMIT_CORPUS", "")
@@ -103,23 +107,48 @@ def test_labelled_exchanges_are_read_as_labelled(size: int) -> None:
     assert not wrong, f"{right} right, {len(wrong)} wrong\n" + "\n".join(wrong)
 
 
+def _turns(case: dict[str, Any]) -> tuple[list[Turn], tuple[Turn, ...]]:
+    """The turns of a recorded session that ended, and those that were open when it did."""
+    ask = _ask(case)
+    assert ask is not None
+    live, ended = session(ask, urlsplit(case["request"]["url"]).path), []
+    for line in base64.b64decode(case["response"]["body_base64"]).splitlines():
+        frame = json.loads(line)
+        content = (frame["data"] if isinstance(frame["data"], str) else json.dumps(frame["data"])).encode()
+        if frame["direction"] == "sent":
+            turn = live.asked(content, is_text=True)
+            assert not isinstance(turn, Objection), case["id"]
+        else:
+            told = live.told(content)
+            ended += told.ended
+            turn = None if told.begun in told.ended else told.begun
+        ended += live.begin(turn) if turn else ()
+    return ended, live.end()
+
+
 def test_labelled_sessions_are_read_as_labelled() -> None:
-    """WebSockets: every frame from the server is an event."""
+    """WebSockets: the turns of a session add up, and each has its own usage."""
     wrong = []
     for case in _cases("labelled"):
         if not case["expected"]["framing"].startswith("websocket") or case["id"] in UNLABELLED:
             continue
-        ask = _ask(case)
-        assert ask is not None
-        reading = Reading(ask.endpoint.reader, len)
-        for line in base64.b64decode(case["response"]["body_base64"]).splitlines():
-            frame = json.loads(line)
-            if frame["direction"] == "received":
-                data = frame["data"]
-                reading.read((data if isinstance(data, str) else json.dumps(data)).encode())
-        problems = _problems(case["expected"], reading.reported())
+        ended, left = _turns(case)
+        assert not left, case["id"]
+        assert len(ended) == case["expected"]["extra"]["responses"], case["id"]
+        usages = [usage for turn in ended if (usage := turn.finish().usage)]
+        problems = _problems(case["expected"], reduce(counts.add, usages) if usages else None)
         wrong += [f"{case['id']}: {', '.join(problems)}"] if problems else []
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("name", ["labelled", "unlabelled"])
+def test_every_turn_of_every_session_reports_its_usage(name: str) -> None:
+    for case in _cases(name):
+        if case["response"]["framing"].startswith("websocket"):
+            ended, left = _turns(case)
+            assert ended, case["id"]
+            assert not left, case["id"]
+            assert all(turn.finish().usage for turn in ended), case["id"]
 
 
 @pytest.mark.parametrize("name", ["labelled", "unlabelled"])
@@ -130,4 +159,4 @@ def test_all_exchanges_pass(name: str) -> None:
         assert ask is not None, case["id"]
         seen = _observed(case, ask, 1000)
         assert not seen.truncated or case["response"]["status"] >= 400, case["id"]
-        assert forecast(ask, _sent(case["request"])).prompt_tokens > 0
+        assert forecast(ask, _sent(case["request"])).prompt_tokens > 0 or ask.endpoint.defers

@@ -152,7 +152,13 @@ def test_sums_of_two() -> None:
     one = Usage(prompt_tokens=1, completion_tokens=2, total_tokens=3, cost=5, units={"a": 1})
     two = Usage(prompt_tokens=10, completion_tokens=20, total_tokens=30, service_tier="batch", units={"a": 2, "b": 3})
     assert add(one, two) == Usage(
-        prompt_tokens=11, completion_tokens=22, total_tokens=33, cost=5, service_tier="batch", units={"a": 3, "b": 3}
+        prompt_tokens=11,
+        completion_tokens=22,
+        total_tokens=33,
+        cost=5,
+        service_tier="batch",
+        requests=2,
+        units={"a": 3, "b": 3},
     )
 
 

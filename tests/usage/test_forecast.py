@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from limiter.usage import forecast as module
+from limiter.meters import Scope
 from limiter.usage.forecast import IMAGE, LIKELY_COMPLETION, Forecast, forecast, output_limit, prepare, text_tokens
 from tests.usage.exchanges import ask_for
 from tests.usage.test_readers import CASES
@@ -33,7 +33,8 @@ def _messages(*texts: str, **more: Any) -> dict[str, Any]:
 def test_a_chat() -> None:
     """`Hello` is one token, a message takes four more, the prompt three, and sixteen are reserve."""
     prepare()
-    assert _forecast(CHAT, _messages("Hello", max_tokens=50)) == Forecast(1 + 1 + 4 + 3 + 16, 50, 50)
+    seen = _forecast(CHAT, _messages("Hello", max_tokens=50))
+    assert (seen.prompt_tokens, seen.likely_completion, seen.max_completion) == (1 + 1 + 4 + 3 + 16, 50, 51)
 
 
 def test_all_that_reaches_the_model_counts_and_nothing_else() -> None:
@@ -101,12 +102,22 @@ def test_documents_count_by_their_size() -> None:
 
 
 def test_what_a_request_allows_bounds_its_answer() -> None:
+    """One token more, as some count the mark at the end."""
     limit = output_limit("openai", "gpt-4o")
-    assert _forecast(CHAT, _messages("a")) == Forecast(25, LIKELY_COMPLETION, limit)
-    assert _forecast(CHAT, _messages("a", n=3)).max_completion == 3 * limit
-    assert _forecast(CHAT, _messages("a", n=3)).likely_completion == 3 * LIKELY_COMPLETION
-    assert _forecast(CHAT, _messages("a", max_tokens=5, n=2)) == Forecast(25, 10, 10)
-    assert _forecast(CHAT, _messages("a", max_tokens=10**9)).max_completion == limit
+
+    def seen(**more: Any) -> tuple[int, int, int]:
+        found = _forecast(CHAT, _messages("a", **more))
+        return found.prompt_tokens, found.likely_completion, found.max_completion
+
+    assert seen() == (25, LIKELY_COMPLETION, limit + 1)
+    assert seen(n=3) == (25, 3 * LIKELY_COMPLETION, 3 * (limit + 1))
+    assert seen(max_tokens=5, n=2) == (25, 10, 12)
+
+
+def test_the_client_may_know_better_how_long_answers_are() -> None:
+    """But no answer is longer than all that a model can have before it."""
+    assert _forecast(CHAT, _messages("a", max_tokens=100_000)).max_completion == 100_001
+    assert _forecast(CHAT, _messages("a", max_tokens=10**9)).max_completion == 128_001
 
 
 @pytest.mark.parametrize(
@@ -120,10 +131,8 @@ def test_what_writes_nothing_has_no_completion(url: str) -> None:
 
 
 def test_images_have_an_answer_of_their_own_length() -> None:
-    assert (
-        _forecast("api.openai.com/v1/images/generations", {"prompt": "a cat", "n": 2}).max_completion
-        == 2 * module.IMAGE_OUTPUT
-    )
+    drawn = {"model": "gpt-image-1", "prompt": "a cat", "n": 2}
+    assert _forecast("api.openai.com/v1/images/generations", drawn).max_completion == 2 * 6_540
 
 
 def test_uploads_count_by_their_size() -> None:
@@ -189,8 +198,15 @@ def test_media_of_long_bodies_are_left_out() -> None:
 @settings(max_examples=150, deadline=None)
 def test_any_body_has_a_forecast(url: str, body: bytes) -> None:
     seen = forecast(ask_for(url, body), body)
-    assert seen.prompt_tokens > 0
+    assert 0 < seen.prompt_tokens <= seen.most_prompt
     assert 0 <= seen.likely_completion <= seen.max_completion
+
+
+def test_a_conversation_beside_the_body_counts() -> None:
+    seen = Forecast(100, 10, 20, 150, Scope(audio=5))
+    told = seen.told(1000)
+    assert (told.prompt_tokens, told.most_prompt, told.scope.audio, told.scope.images) == (1100, 2150, 2005, 2000)
+    assert seen.told(0) is seen
 
 
 def test_text_of_cut_streams_is_charged_with_a_margin() -> None:

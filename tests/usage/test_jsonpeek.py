@@ -4,10 +4,12 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec import Raw
 
 from limiter.usage import jsonpeek
-from limiter.usage.jsonpeek import count, dig, dig_all, gather, has, load, text
+from limiter.usage.jsonpeek import NotJsonError, Wanted, as_utf8, count, dig, dig_all, gather, has, load, text
 
 VALUE: dict[str, Any] = {
     "a": {"b": [{"c": 1}, {"c": "x"}, {"d": None}], "n": None},
@@ -74,3 +76,29 @@ def test_the_forgiving_decoder(body: bytes, value: str) -> None:
 @pytest.mark.parametrize("body", [b"", b"{", b"[" * 100_000, b'{"a":1}{"b":2}'], ids=["none", "cut", "deep", "two"])
 def test_what_is_no_json(body: bytes) -> None:
     assert load(body) is None
+
+
+PATHS = (("a",), ("b", "c"), ("b", "d", "e"), ("f",), ("f", "g"))
+names = st.sampled_from("abcdefgh") | st.text(max_size=3)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=3),
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(names, below, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(names, values, max_size=6), st.booleans(), st.sampled_from(["utf-8", "utf-16", "utf-32-be"]))
+@settings(max_examples=200, deadline=None)
+def test_wanted_members_are_those_of_the_whole(value: dict[str, Any], ascii_only: bool, encoding: str) -> None:
+    body = json.dumps(value, ensure_ascii=ascii_only).encode(encoding, "surrogatepass")
+    found = Wanted(PATHS).read(as_utf8(body))
+    for path in PATHS:
+        whole = dig(value, path)
+        if not isinstance(whole, dict | list | str):
+            assert dig(found, path) == whole
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"5", b'"a"', b"{", b'{"a":1}{}', b'{"a":1,}', b"{'a':1}"])
+def test_what_is_no_object_is_refused(body: bytes) -> None:
+    with pytest.raises(NotJsonError):
+        Wanted(PATHS).read(body)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from limiter.usage.outputs import UNKNOWN, bare, output_limit
+from limiter.usage.outputs import UNKNOWN, UNKNOWN_CONTEXT, bare, context_limit, output_limit
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,9 @@ def test_bare_names(model: str, name: str) -> None:
         ("azure", "gpt-4o-my-deployment", 16_384),
         ("gemini", "gemini-2.5-flash", 65_536),
         ("portkey", "gpt-4o", 16_384),
+        ("azure", "prod-gpt-4o-eu", 16_384),
+        ("azure", "team_gpt4o", 16_384),
+        ("openai", "gpt-realtime", 4_096),
     ],
 )
 def test_known_models(provider: str, model: str, limit: int) -> None:
@@ -51,6 +54,24 @@ def test_unknown_models_have_the_largest_of_their_provider() -> None:
     assert output_limit("anthropic", "no-such-model") == output_limit("anthropic", "") >= 64_000
     assert output_limit("azure", "prod") >= 100_000
     assert output_limit("vllm", "no-such-model") == UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "limit"),
+    [
+        ("openai", "gpt-4o-2024-11-20", 128_000),
+        ("anthropic", "claude-3-7-sonnet-20250219", 200_000),
+        ("anthropic", "claude-sonnet-4-5-20250929", 1_000_000),
+        ("bedrock", "us.anthropic.claude-sonnet-4-20250514-v1:0", 1_000_000),
+        ("anthropic", "claude-haiku-4-5", 200_000),
+        ("gemini", "gemini-2.5-flash", 1_048_576),
+        ("azure", "prod-gpt-4o-eu", 128_000),
+        ("vllm", "no-such-model", UNKNOWN_CONTEXT),
+    ],
+)
+def test_contexts(provider: str, model: str, limit: int) -> None:
+    """A header makes the window of some Claudes five times as long."""
+    assert context_limit(provider, model) == limit
 
 
 @pytest.mark.parametrize("model", ["-" * 1000, "/", ":", "@", "ft:", "a-" * 200, "\ud800", "𝒢"])

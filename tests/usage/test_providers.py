@@ -58,6 +58,19 @@ def _called(url: str, method: str = "POST", directory: Directory | None = None) 
         ("api.writer.com/v1/chat", "writer", "chat", "openai"),
         ("api.portkey.ai/v1/prompts/p/completions", "portkey", "completions", "openai"),
         ("localhost:8000/v1/completions", "vllm", "completions", "openai"),
+        ("r.openai.azure.us/openai/deployments/d/chat/completions", "azure", "chat", "azure"),
+        ("r.cognitiveservices.azure.us/openai/responses", "azure", "responses", "azure"),
+        ("eastus.api.cognitive.microsoft.com/openai/deployments/d/embeddings", "azure", "embeddings", "azure"),
+        ("aiplatform.eu.rep.googleapis.com/v1/projects/p/locations/eu/publishers/google/models/m:generateContent",
+         "vertex", "generateContent", "gemini"),
+        ("us-east1-aiplatform.mtls.googleapis.com/v1/projects/p/locations/l/endpoints/1:predict", "vertex", "predict", "gemini"),
+        ("1.us-east1-2.prediction.vertexai.goog/v1/projects/p/locations/l/endpoints/1:predict", "vertex", "predict", "gemini"),
+        ("bedrock-runtime.us-east-1.api.aws/model/m/converse", "bedrock", "converse", "bedrock"),
+        ("bedrock-runtime-fips.us-east-1.api.aws/model/m/invoke", "bedrock", "invoke", "bedrock"),
+        ("bedrock-runtime.cn-north-1.amazonaws.com.cn/model/m/converse", "bedrock", "converse", "bedrock"),
+        ("cloudcode-pa.googleapis.com/v1internal:streamGenerateContent?alt=sse", "gemini", "streamGenerateContent", "gemini"),
+        ("daily-cloudcode-pa.sandbox.googleapis.com/v1internal:generateContent", "gemini", "generateContent", "gemini"),
+        ("cloudcode-pa.googleapis.com/v1internal:generateChat", "gemini", "other", "gemini"),
     ],
 )  # fmt: skip
 def test_metered_endpoints(url: str, provider: str, name: str, api: str) -> None:
@@ -77,8 +90,26 @@ def test_metered_endpoints(url: str, provider: str, name: str, api: str) -> None
         ("api.openai.com/v1/chat/completions", "HEAD"),
         ("api.openai.com/v1/files", "POST"),
         ("api.openai.com/v1/files/f", "DELETE"),
-        ("api.openai.com/v1/batches", "POST"),
+        ("api.openai.com/v1/files/", "POST"),
+        ("api.openai.com//v1/files", "POST"),
+        ("api.openai.com/v1/vector_stores/vs_1/search", "POST"),
+        ("api.openai.com/v1/evals", "POST"),
+        ("api.openai.com/v1/fine_tuning/jobs/j/cancel", "POST"),
+        ("api.openai.com/v1/traces/ingest", "POST"),
+        ("api.openai.com/v1/chat/completions/c", "POST"),
         ("api.anthropic.com/v1/messages/count_tokens", "POST"),
+        ("api.anthropic.com/v1/messages/count_tokens?beta=true", "POST"),
+        ("api.anthropic.com/api/event_logging/batch", "POST"),
+        ("api.anthropic.com/api/event_logging/v2/batch", "POST"),
+        ("api.anthropic.com/api/claude_code/metrics", "POST"),
+        ("api.anthropic.com/api/claude_cli_feedback", "POST"),
+        ("api.anthropic.com/api/oauth/claude_cli/create_api_key", "POST"),
+        ("api.anthropic.com/api/eval/sdk-x", "POST"),
+        ("api.anthropic.com/api/hello", "POST"),
+        ("api.anthropic.com/v1/oauth/token", "POST"),
+        ("openrouter.ai/api/v1/auth/keys", "POST"),
+        ("bedrock-runtime.us-east-1.amazonaws.com/model/arn%3Aaws%3Abedrock%3A%3A%3Aa%2Fm%3A0/count-tokens", "POST"),
+        ("r.openai.azure.com/OpenAI/Files?api-version=1", "POST"),
         ("generativelanguage.googleapis.com/v1beta/models/g:countTokens", "POST"),
         ("bedrock-runtime.us-east-1.amazonaws.com/model/m/count-tokens", "POST"),
         ("localhost:11434/api/tags", "GET"),
@@ -87,6 +118,9 @@ def test_metered_endpoints(url: str, provider: str, name: str, api: str) -> None
         ("api.cloudflare.com/client/v4/zones/z/dns_records", "POST"),
         ("o.snowflakecomputing.com/queries/v1/query-request", "POST"),
         ("r.cognitiveservices.azure.com/vision/v3.2/analyze", "POST"),
+        ("cloudcode-pa.googleapis.com/v1internal:countTokens", "POST"),
+        ("cloudcode-pa.googleapis.com/v1internal:loadCodeAssist", "POST"),
+        ("cloudcode-pa.googleapis.com/v1internal:recordCodeAssistMetrics", "POST"),
     ],
 )
 def test_free_endpoints(url: str, method: str) -> None:
@@ -115,13 +149,124 @@ def test_endpoints_that_repeat_usage(url: str, method: str, name: str) -> None:
 
 
 def test_unknown_paths_of_known_hosts_are_metered() -> None:
-    """A new endpoint must not be a hole in the budget."""
+    """A new endpoint must not be a hole in the budget; but it is charged only what it reports."""
     assert recognise("api.openai.com", 443, "POST", "/v9/new", {}) == Endpoint(
-        "openai", "other", "openai", True, "sniff", False
+        "openai", "other", "openai", True, "sniff", False, estimated=False, host="api.openai.com"
     )
     assert recognise("r.openai.azure.com", 443, "POST", "/openai/v9/new", {}) == Endpoint(
-        "azure", "other", "azure", True, "sniff", False
+        "azure", "other", "azure", True, "sniff", False, estimated=False, host="r.openai.azure.com"
     )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "api.openai.com/v1/batches",
+        "r.openai.azure.com/openai/batches?api-version=1",
+        "api.openai.com/v1/fine_tuning/jobs",
+        "api.openai.com/v1/evals/e/runs",
+        "api.anthropic.com/v1/messages/batches",
+        "generativelanguage.googleapis.com/v1beta/models/g:batchGenerateContent",
+        "generativelanguage.googleapis.com/v1beta/openai/batches",
+        "us-east1-aiplatform.googleapis.com/v1/projects/p/locations/l/batchPredictionJobs",
+        "api.mistral.ai/v1/batch/jobs",
+        "api.cohere.com/v1/embed-jobs",
+        "bedrock-runtime.us-east-1.amazonaws.com/async-invoke",
+    ],
+)
+def test_what_starts_work_for_later_is_admitted(url: str) -> None:
+    """A spent budget refuses it, and no tokens are expected of it."""
+    endpoint = _called(url)
+    assert endpoint is not None
+    assert (endpoint.metered, endpoint.defers, endpoint.estimated, endpoint.json) == (True, True, False, False)
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("r.openai.azure.com/OpenAI/deployments/gpt-4o/Chat/Completions", "chat"),
+        ("r.openai.azure.com/openai/deployments/d/ch%61t/completions", "chat"),
+        ("r.openai.azure.com/openai\\deployments\\d\\chat\\completions", "chat"),
+        ("aiplatform.googleapis.com/v1/publishers/google/%6dodels/g:generateContent", "generateContent"),
+        ("aiplatform.googleapis.com/v1/publishers/google/models/g%3AgenerateContent", "generateContent"),
+        ("api.openai.com/v1/vector_stores/../chat/complet%69ons", "chat"),
+        ("api.openai.com/v1/vector_stores/%2e%2e/chat/completions", "chat"),
+        ("api.openai.com/v1/vector_stores/..%2Fchat%2Fcompletions", "chat"),
+        ("api.openai.com/v1/vector_stores/..;/chat/completions", "chat"),
+        ("api.openai.com/v1/%2563hat/completions", "chat"),
+        ("api.openai.com/v1/chat/completions;v=1", "chat"),
+        ("api.openai.com/v1/chat/completions#/files", "chat"),
+        ("api.openai.com/Chat/Completions", "chat"),
+        ("api.openai.com/v1/./embeddings/", "embeddings"),
+        ("api.openai.com/v1//embeddings", "embeddings"),
+        ("api.cloudflare.com/client/v4/accounts/a/%61i/run/@cf/m", "run"),
+        # These are not what they end in to every server.
+        ("api.openai.com/v1/chat/completions%3F/files", "other"),
+        ("api.openai.com/v1/chat/completions%2Ffiles", "other"),
+        ("api.openai.com/v1/chat/completions%00/files", "other"),
+        ("api.openai.com/v1/x/%2e%2e/files", "other"),
+        ("api.openai.com/v1/responses/r%65sp/cancel", "other"),
+        ("api.cloudflare.com/client/v4/accounts/a/x/%2e%2e/new", "other"),
+        ("api.cloudflare.com/client/v4/accounts/a/AI/new", "other"),
+    ],
+)
+def test_paths_in_disguise_are_metered(url: str, name: str) -> None:
+    endpoint = _called(url)
+    assert endpoint is not None
+    assert (endpoint.name, endpoint.metered, endpoint.repeats) == (name, True, False)
+
+
+def test_odd_paths_are_estimated() -> None:
+    """Whoever disguises a model call must not save by it."""
+    odd, plain = _called("api.openai.com/v1/ch%61t/new"), _called("api.openai.com/v1/chat/new")
+    assert odd is not None
+    assert plain is not None
+    assert (odd.estimated, plain.estimated) == (True, False)
+
+
+def test_results_are_read_under_any_spelling() -> None:
+    """Or the tokens of a batch would be counted nowhere."""
+    endpoint = _called("api.openai.com/v1/files/f/cont%65nt", "GET")
+    assert endpoint is not None
+    assert endpoint.repeats
+
+
+@pytest.mark.parametrize("header", ["x-http-method-override", "x-http-method"])
+def test_an_overridden_method_is_not_free(header: str) -> None:
+    called = recognise("api.openai.com", 443, "GET", "/v1/chat/completions", {header: "post"})
+    assert called is not None
+    assert (called.name, called.metered) == ("chat", True)
+    called = recognise("api.openai.com", 443, "POST", "/v1/chat/completions", {header: "GET"})
+    assert called is not None
+    assert called.metered
+
+
+SOME_PATHS = st.sampled_from([
+    "/v1/chat/completions", "/v1/files", "/v1/vector_stores/x", "/openai/deployments/d/embeddings", "/vision/analyze",
+    "/v1/responses/r/cancel", "/v1/moderations", "/v1/batches", "/client/v4/ai/run/m",
+])  # fmt: skip
+
+
+@st.composite
+def disguises(draw: st.DrawFn) -> tuple[str, str]:
+    """A path, and one that some server may take for it."""
+    path = draw(SOME_PATHS)
+    respelt = "".join(f"%{ord(letter):02x}" if draw(st.integers(0, 4)) == 0 else letter for letter in path[1:])
+    padding = draw(st.sampled_from(["", "/", "//", "/./", "/x/../", "/x%2f..%2F"]))
+    return path, f"{padding or '/'}{respelt}{draw(st.sampled_from(['', '/', '?a=b', ';a']))}"
+
+
+@given(
+    st.sampled_from(["api.openai.com", "r.openai.azure.com", "api.cloudflare.com", "api.anthropic.com"]), disguises()
+)
+@settings(max_examples=300, deadline=None)
+def test_a_disguised_path_is_never_cheaper(host: str, paths: tuple[str, str]) -> None:
+    plain, odd = (recognise(host, 443, "POST", path, {}) for path in paths)
+    assert plain is not None
+    assert odd is not None
+    if plain.metered and not plain.repeats:
+        assert (odd.metered, odd.repeats) == (True, False)
+        assert plain.name in (odd.name, "other")
 
 
 @pytest.mark.parametrize(
@@ -202,6 +347,21 @@ def test_mapped_hosts_are_known() -> None:
     assert MAPPED.is_known_host("api.openai.com", 443)
 
 
+def test_hosts_have_one_name() -> None:
+    """The one that limits see."""
+    for host in (
+        "api.openai.com",
+        "API.OpenAI.com",
+        "api.openai.com.",
+        "api\u3002openai\uff0ecom",
+        "\uff41pi.openai.com",
+    ):
+        assert is_known_host(host, 443)
+        endpoint = recognise(host, 443, "POST", "/v1/embeddings", {})
+        assert endpoint is not None
+        assert endpoint.host == "api.openai.com"
+
+
 def test_mapped_ipv6_hosts() -> None:
     directory = Directory({"[::1]:9000": "openai"})
     assert directory.is_known_host("::1", 9000)
@@ -214,7 +374,8 @@ def test_unknown_providers_are_refused() -> None:
 
 
 def test_the_table_is_sound() -> None:
-    assert len(set(PROVIDER_NAMES)) == len(PROVIDERS)
+    assert len({provider.name for provider in PROVIDERS}) == len(PROVIDERS)
+    assert {provider.bills_as for provider in PROVIDERS} - {""} <= set(PROVIDER_NAMES)
     for provider in PROVIDERS:
         assert provider.api in APIS
         assert {route.api or provider.api for route in provider.routes} <= APIS
@@ -228,3 +389,23 @@ def test_the_table_is_sound() -> None:
 @settings(max_examples=150, deadline=None)
 def test_any_path_is_answered(host: str, path: str, method: str) -> None:
     assert host == "localhost" or recognise(host, 443, method, path, {}) is not None
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "metered"),
+    [
+        ("codex/responses", "responses", True),
+        ("codex/responses/compact", "responses-compact", True),
+        ("codex/responses/new", "other", True),
+        ("conversation", "", False),
+        ("codex/analytics-events/events", "", False),
+    ],
+)
+def test_codex_accounts_are_metered_where_the_settings_say_so(path: str, name: str, metered: bool) -> None:
+    url = f"chatgpt.com/backend-api/{path}"
+    assert _called(url) is None
+
+    endpoint = _called(url, directory=Directory({"chatgpt.com": "codex"}))
+    assert endpoint is not None
+    assert (endpoint.provider, endpoint.metered) == ("openai", metered)
+    assert endpoint.name == (name or endpoint.name)

@@ -60,6 +60,7 @@ def _delta(text: str | None = None, finish: str | None = None, **more: Any) -> d
 
 
 OPENAI = "api.openai.com/v1/"
+CODE_ASSIST = "cloudcode-pa.googleapis.com/v1internal:"
 GEMINI = "generativelanguage.googleapis.com/v1beta/models/gemini-x:"
 VERTEX = "us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1/publishers/google/models/m:"
 BEDROCK = "bedrock-runtime.us-east-1.amazonaws.com/model/"
@@ -171,7 +172,7 @@ CASES = {
         {"id": "batch_req_1", "response": {"status_code": 200, "body": _chat({"prompt_tokens": 10, "completion_tokens": 1, "total_tokens": 11})}},
         {"id": "batch_req_2", "response": {"status_code": 200, "body": _chat({"prompt_tokens": 20, "completion_tokens": 2, "total_tokens": 22})}},
         {"id": "batch_req_3", "response": None, "error": {}},
-    ), u(30, 3, service_tier="batch"), "application/octet-stream", method="GET", model="gpt-x-2030-01-01", response_id="batch_req_1"),
+    ), u(30, 3, service_tier="batch", requests=2), "application/octet-stream", method="GET", model="gpt-x-2030-01-01", response_id="batch_req_1"),
     "openai assistants": Case(OPENAI + "threads/t/runs", sse(
         ("thread.run.created", {"id": "run_1", "object": "thread.run", "model": "gpt-a", "usage": None}),
         ("thread.run.step.completed", {"id": "step_1", "object": "thread.run.step", "usage": {"prompt_tokens": 300, "completion_tokens": 4, "total_tokens": 304}}),
@@ -192,19 +193,21 @@ CASES = {
         {"custom_id": "0", "result": {"type": "succeeded", "message": {**CLAUDE, "usage": {"input_tokens": 20, "output_tokens": 5, "service_tier": "batch"}}}},
         {"custom_id": "1", "result": {"type": "succeeded", "message": {**CLAUDE, "usage": {"input_tokens": 19, "output_tokens": 4, "service_tier": "batch"}}}},
         {"custom_id": "2", "result": {"type": "errored"}},
-    ), u(39, 9, service_tier="batch"), "application/x-jsonl", method="GET", model="claude-z", response_id="msg_1"),
+    ), u(39, 9, service_tier="batch", requests=2), "application/x-jsonl", method="GET", model="claude-z", response_id="msg_1"),
     "gemini": Case(GEMINI + "generateContent", j(_gemini("Hi", "STOP", usageMetadata=GEMINI_USAGE)), GEMINI_READ, model="gemini-x-001", response_id="g1"),
     "gemini, stream": Case(GEMINI + "streamGenerateContent?alt=sse", sse(*GEMINI_STREAM, end="\r\n\r\n"), GEMINI_READ, EVENTS, model="gemini-x-001", response_id="g1"),
     "gemini, stream as array": Case(GEMINI + "streamGenerateContent", b"[" + b"\n,\r\n".join(map(j, GEMINI_STREAM)) + b"]\n", GEMINI_READ, model="gemini-x-001", response_id="g1"),
+    "code assist": Case(CODE_ASSIST + "generateContent", j({"response": _gemini("Hi", "STOP", usageMetadata=GEMINI_USAGE), "traceId": "t"}), GEMINI_READ, model="gemini-x-001", response_id="g1"),
+    "code assist, stream": Case(CODE_ASSIST + "streamGenerateContent?alt=sse", sse(*({"response": event} for event in GEMINI_STREAM)), GEMINI_READ, EVENTS, model="gemini-x-001", response_id="g1"),
     "gemini, blocked": Case(GEMINI + "generateContent", j({"promptFeedback": {"blockReason": "SAFETY"}, "usageMetadata": {"promptTokenCount": 9, "totalTokenCount": 9}}), u(9)),
     "gemini, all thought": Case(GEMINI + "generateContent", j({"candidates": [{"finishReason": "MAX_TOKENS"}], "usageMetadata": {"promptTokenCount": 7, "thoughtsTokenCount": 71, "totalTokenCount": 78}}), u(7, 71, reasoning_tokens=71)),
     "gemini, openai's format": Case("generativelanguage.googleapis.com/v1beta/openai/chat/completions", j(_chat({"prompt_tokens": 35, "completion_tokens": 12, "total_tokens": 109})), u(35, 74, 109), **CHAT),
     "gemini embeddings": Case(GEMINI + "embedContent", j({"embedding": {"values": [0.5]}, "usageMetadata": {"promptTokenCount": 4}}), u(4)),
     "gemini embeddings, none": Case(GEMINI + "batchEmbedContents", j({"embeddings": [{"values": [0.5]}]}), None),
     "gemini interactions": Case("generativelanguage.googleapis.com/v1beta/interactions", j({"id": "i1", "model": "g", "status": "completed", "usage": {"total_input_tokens": 267, "total_output_tokens": 3, "total_thought_tokens": 57, "total_tool_use_tokens": 5, "total_cached_tokens": 2, "total_tokens": 332, "input_tokens_by_modality": [{"modality": "image", "tokens": 258}]}}), u(272, 60, 332, cached_tokens=2, reasoning_tokens=57, prompt_image_tokens=258), model="g", response_id="i1"),
-    "gemini batch": Case("generativelanguage.googleapis.com/v1beta/batches/b", j({"name": "batches/b", "response": {"inlinedResponses": {"inlinedResponses": [{"response": {"usageMetadata": {"promptTokenCount": 13, "candidatesTokenCount": 1, "totalTokenCount": 14}}}, {"response": {"usageMetadata": {"promptTokenCount": 3, "candidatesTokenCount": 2, "totalTokenCount": 5}}}]}}}), u(16, 3, service_tier="batch"), method="GET", response_id="batches/b"),
+    "gemini batch": Case("generativelanguage.googleapis.com/v1beta/batches/b", j({"name": "batches/b", "response": {"inlinedResponses": {"inlinedResponses": [{"response": {"usageMetadata": {"promptTokenCount": 13, "candidatesTokenCount": 1, "totalTokenCount": 14}}}, {"response": {"usageMetadata": {"promptTokenCount": 3, "candidatesTokenCount": 2, "totalTokenCount": 5}}}]}}}), u(16, 3, service_tier="batch", requests=2), method="GET", response_id="batches/b"),
     "vertex, numbers for names": Case(VERTEX + "streamGenerateContent", b"[" + j({"candidates": [{"finishReason": 1, "content": {"parts": [{"text": "x"}]}}], "usageMetadata": {"promptTokenCount": 11, "candidatesTokenCount": 16, "thoughtsTokenCount": 232, "totalTokenCount": 259, "trafficType": 1, "promptTokensDetails": [{"modality": 2, "tokenCount": 11}]}}) + b"]", u(11, 248, reasoning_tokens=232, prompt_image_tokens=11)),
-    "vertex predict": Case(VERTEX + "predict", j({"predictions": [{"embeddings": {"values": [0.1] * 20_000, "statistics": {"token_count": 6}}}, {"embeddings": {"statistics": {"token_count": 4}}}]}), u(10)),
+    "vertex predict": Case(VERTEX + "predict", j({"predictions": [{"embeddings": {"values": [0.1] * 20_000, "statistics": {"token_count": 6}}}, {"embeddings": {"statistics": {"token_count": 4}}}]}), u(10, requests=2)),
     "vertex claude": Case("aiplatform.googleapis.com/v1/projects/p/locations/global/publishers/anthropic/models/claude-z:streamRawPredict", sse(*CLAUDE_STREAM), u(2312, 50, cached_tokens=2000, cache_creation_tokens=300), EVENTS, model="claude-z", response_id="msg_1"),
     "bedrock converse": Case(BEDROCK + "m%3A0/converse", j({"output": {"message": {"content": [{"text": "Hi"}]}}, "stopReason": "end_turn", "usage": {"inputTokens": 12, "outputTokens": 185, "totalTokens": 1225, "cacheReadInputTokens": 1028, "cacheReadInputTokenCount": 1028, "cacheWriteInputTokens": 0}, "trace": {"guardrail": {"usage": {"topicPolicyUnits": 1}}}}), u(1040, 185, cached_tokens=1028)),
     "bedrock converse-stream": Case(BEDROCK + "m/converse-stream", frame(b'{"role":"assistant"}') + frame(b'{"delta":{"text":"Hi"}}') + frame(b'{"stopReason":"end_turn"}') + frame(b'{"metrics":{"latencyMs":5},"usage":{"inputTokens":28,"outputTokens":22,"totalTokens":50}}'), u(28, 22), BINARY),
@@ -227,7 +230,7 @@ CASES = {
     "mistral code": Case("codestral.mistral.ai/v1/fim/completions", j(_chat({"prompt_tokens": 4, "completion_tokens": 5, "total_tokens": 9})), u(4, 5), **CHAT),
     "mistral sound": Case("api.mistral.ai/v1/chat/completions", j(_chat({"prompt_tokens": 9, "completion_tokens": 248, "total_tokens": 632, "prompt_audio_seconds": 3, "prompt_tokens_details": {"audio_tokens": 375}})), u(384, 248, prompt_audio_tokens=375, units={"audio_seconds": 3}), **CHAT),
     "mistral pages": Case("api.mistral.ai/v1/ocr", j({"model": "ocr", "pages": [], "usage_info": {"pages_processed": 6, "doc_size_bytes": 5}}), u(units={"pages": 6}), model="ocr"),
-    "mistral batch": Case("api.mistral.ai/v1/batch/jobs/b", j({"id": "b", "status": "SUCCESS", "outputs": [{"response": {"body": _chat({"prompt_tokens": 2, "completion_tokens": 3, "total_tokens": 5})}}, {"response": {"body": _chat({"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2})}}]}), u(3, 4, service_tier="batch"), method="GET", response_id="b"),
+    "mistral batch": Case("api.mistral.ai/v1/batch/jobs/b", j({"id": "b", "status": "SUCCESS", "outputs": [{"response": {"body": _chat({"prompt_tokens": 2, "completion_tokens": 3, "total_tokens": 5})}}, {"response": {"body": _chat({"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2})}}]}), u(3, 4, service_tier="batch", requests=2), method="GET", response_id="b"),
     "ollama": Case("localhost:11434/api/chat", j(OLLAMA_END), u(26, 8), request={"model": "llama3", "stream": False}, model="llama3"),
     "ollama, stream": Case("localhost:11434/api/chat", lines({"model": "llama3", "message": {"content": "Hi"}, "done": False}, OLLAMA_END), u(26, 8), NDJSON, {"model": "llama3"}, model="llama3"),
     "ollama, stream without a type": Case("localhost:11434/api/generate", lines({"model": "llama3", "response": "Hi", "done": False}, {"model": "llama3", "response": "", "done": True, "done_reason": "stop", "eval_count": 8}), u(0, 8), "", {"model": "llama3"}, model="llama3"),

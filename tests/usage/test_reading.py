@@ -87,7 +87,7 @@ def test_a_session_sums_its_responses() -> None:
     ):
         reading.read(json.dumps(event).encode())
     assert reading.reported() == Usage(
-        prompt_tokens=20, completion_tokens=7, total_tokens=27, cached_tokens=8, prompt_audio_tokens=10
+        prompt_tokens=20, completion_tokens=7, total_tokens=27, cached_tokens=8, prompt_audio_tokens=10, requests=3
     )
 
 
@@ -102,7 +102,9 @@ def test_a_live_session_sums_its_turns() -> None:
             "totalTokenCount": 100 + tokens,
         }
         reading.read(json.dumps({"serverContent": {"turnComplete": True}, "usageMetadata": usage}).encode())
-    assert reading.reported() == Usage(prompt_tokens=200, completion_tokens=178, total_tokens=322, reasoning_tokens=56)
+    assert reading.reported() == Usage(
+        prompt_tokens=200, completion_tokens=178, total_tokens=322, reasoning_tokens=56, requests=2
+    )
 
 
 def test_quiet_events_are_looked_into_when_they_matter() -> None:

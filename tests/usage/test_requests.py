@@ -4,6 +4,8 @@
 
 import gzip
 import json
+import re
+import time
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limiter.usage import requests
-from limiter.usage.requests import read_request, with_usage_asked
+from limiter.usage.requests import read_request, takes_long, with_usage_asked
 from tests.usage.exchanges import ask_for
 from tests.usage.test_readers import CASES
 
@@ -30,6 +32,10 @@ BEDROCK = "bedrock-runtime.us-east-1.amazonaws.com/model/"
         ("api.openai.com/v1/realtime?model=gpt-realtime", None, "gpt-realtime"),
         ("r.openai.azure.com/openai/deployments/my-gpt/chat/completions?api-version=1", {"model": "x"}, "my-gpt"),
         ("r.openai.azure.com//openai/deployments/my-gpt/embeddings", {}, "my-gpt"),
+        ("r.openai.azure.com/OpenAI/Deployments/My-GPT/embeddings", {}, "my-gpt"),
+        ("r.openai.azure.com/openai/v1/responses", {"model": "GPT-5"}, "gpt-5"),
+        (GEMINI.rstrip(":") + "%3AgenerateContent", {}, "gemini-2.5-flash"),
+        ("cloudcode-pa.googleapis.com/v1internal:generateContent", {"model": "gemini-2.5-pro", "request": {}}, "gemini-2.5-pro"),
         ("r.openai.azure.com/openai/v1/responses", {"model": "gpt-5"}, "gpt-5"),
         ("r.services.ai.azure.com/models/chat/completions", {"model": "grok-3"}, "grok-3"),
         (GEMINI + "generateContent", {}, "gemini-2.5-flash"),
@@ -85,6 +91,11 @@ def test_streaming(url: str, body: Any, streaming: bool) -> None:
         ("api.anthropic.com/v1/complete", {"max_tokens_to_sample": 3}, 3),
         (GEMINI + "generateContent", {"generationConfig": {"maxOutputTokens": 8}}, 8),
         (GEMINI + "generateContent", {"generationConfig": []}, None),
+        (
+            "cloudcode-pa.googleapis.com/v1internal:generateContent",
+            {"request": {"generationConfig": {"maxOutputTokens": 8}}},
+            8,
+        ),
         (BEDROCK + "m/converse", {"inferenceConfig": {"maxTokens": 9}}, 9),
         (BEDROCK + "m/invoke", {"textGenerationConfig": {"maxTokenCount": 11}}, 11),
         (BEDROCK + "m/invoke", {"max_gen_len": 12}, 12),
@@ -132,30 +143,125 @@ def test_encoded_bodies_are_read(encoding: str, body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("encoding", "body"),
-    [
-        ("gzip", gzip.compress(BODY)[:-10] + b"\0" * 10),
-        ("rot13", BODY),
-        ("", b"[1]"),
-        ("", b"{"),
-        ("", b"\xff"),
-        ("", b'{"a":' * 100_000),
-        ("zstd", zstandard.ZstdCompressor().compress(bytes(100 * 1024 * 1024))),
-    ],
-    ids=["damaged", "unknown encoding", "array", "cut", "no text", "deep", "bomb"],
+    "encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"]
 )
-def test_what_cannot_be_read_is_a_problem(encoding: str, body: bytes) -> None:
+def test_bodies_in_unicodes_other_encodings_are_read(encoding: str) -> None:
+    """Servers read them too, and usage is asked for as they are."""
+    body = BODY.decode().encode(encoding)
+    ask = ask_for(CHAT, body)
+    assert (ask.model, ask.streaming, ask.problem) == ("gpt-4o", True, "")
+    asked = with_usage_asked(ask, body)
+    assert asked is not None
+    assert json.loads(asked) == {"model": "gpt-4o", "stream": True, "stream_options": {"include_usage": True}}
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "why"),
+    [
+        ("gzip", gzip.compress(BODY)[:-10] + b"\0" * 10, "."),
+        ("rot13", BODY, "unknown content-encoding 'rot13'"),
+        ("gzip", BODY, "not in its content-encoding 'gzip'"),
+        ("br", BODY, "brotli"),
+        ("br, identity", BODY, "brotli"),
+        ("", b"[1]", "it is no object"),
+        ("", b"{", "truncated"),
+        ("", b"\xff", "invalid character"),
+        ("", BODY + b"{}", "trailing characters"),
+        ("", BODY.decode().encode("utf-16")[:-1], "begins in UTF-16"),
+        ("", b"--b\r\n", "."),
+        ("", b"model=gpt-4o", "."),
+        ("", b'{"a":' * 100_000, "nested too deeply"),
+        ("zstd", zstandard.ZstdCompressor().compress(bytes(100 * 1024 * 1024)), "."),
+    ],
+    ids=["damaged", "unknown encoding", "no gzip", "no brotli", "no brotli either", "array", "cut", "no text", "two",
+         "half a letter", "form", "another form", "deep", "bomb"],
+)  # fmt: skip
+def test_what_cannot_be_read_is_a_problem(encoding: str, body: bytes, why: str) -> None:
     """Not an exception; the path still tells what it can."""
     ask = ask_for(
         "r.openai.azure.com/openai/deployments/d/chat/completions", body, headers={"content-encoding": encoding}
     )
-    assert ask.problem
+    assert re.match(f"the request body is not readable JSON: .*{why}", ask.problem)
     assert (ask.model, ask.streaming, ask.choices) == ("d", False, 1)
+    assert with_usage_asked(ask, body) is None
+
+
+@pytest.mark.parametrize("kind", ["application/json; charset=utf-7", "application/json; charset=IBM037"])
+def test_a_charset_that_hides_letters_is_a_problem(kind: str) -> None:
+    assert "its charset is" in ask_for(CHAT, BODY, headers={"content-type": kind}).problem
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["multipart/form-data; boundary=b", "text/plain", "", "application/json; charset=UTF-8", 'a/b; charset="utf8"'],
+)
+def test_json_is_json_whatever_it_is_called(kind: str) -> None:
+    ask = ask_for(CHAT, BODY, headers={"content-type": kind})
+    assert (ask.model, ask.problem) == ("gpt-4o", "")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "api.openai.com/v1/audio/transcriptions",
+        "api.openai.com/v1/images/edits",
+        "api.openai.com/v1/files",
+        "api.openai.com/v1/batches",
+        "api.openai.com/v9/new",
+        "router.huggingface.co/hf-inference/models/m",
+        "runtime.sagemaker.us-east-1.amazonaws.com/endpoints/e/invocations",
+    ],
+)
+def test_elsewhere_any_body_may_pass(url: str) -> None:
+    assert ask_for(url, b"\x00\xff{").problem == ""
 
 
 def test_too_long_a_body_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(requests, "MOST_BODY", 30)
     assert "longer" in ask_for(CHAT, BODY).problem
+
+
+def test_a_repeated_member_counts_as_servers_take_it() -> None:
+    assert ask_for(CHAT, b'{"model":"a","mod\\u0065l":"b","stream":true,"stream":false}').model == "b"
+
+
+def test_absurd_values_are_none() -> None:
+    ask = ask_for(CHAT, {"model": "m" * 5000, "n": list(range(5000)), "stream": {"a": "b" * 5000}})
+    assert (ask.model, ask.choices, ask.streaming) == ("", 1, False)
+
+
+MANY = b",".join(b'"k%d":1' % number for number in range(400_000))
+"""5 MB of members."""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{" + MANY + b',"model":"m"}',
+        b'{"model":"m","a":{' + MANY + b"}}",
+        b'{"model":"m","stream_options":{' + MANY + b"}}",
+        b'{"model":"m","max_tokens":{' + MANY + b"}}",
+        b'{"model":"m","messages":[' + b'{"a":"\\ud800"},' * 300_000 + b"0]}",
+        b'{"model":"m","a":"' + b"\\ud83d" * 800_000 + b'"}',
+    ],
+    ids=["members", "nested", "options", "number", "surrogates", "a long text of surrogates"],
+)
+def test_long_bodies_take_no_longer_than_copying_them_some_times(body: bytes) -> None:
+    """Making objects of any of these takes a second and more."""
+    times = []
+    for _ in range(3):
+        before = time.process_time()
+        assert ask_for(CHAT, body).model == "m"
+        times.append(time.process_time() - before)
+    assert min(times) < 0.15
+
+
+def test_what_takes_long() -> None:
+    assert not takes_long({}, BODY)
+    assert not takes_long({"content-encoding": "identity"}, BODY)
+    assert not takes_long({"content-encoding": "gzip"}, b"")
+    assert takes_long({"content-encoding": "gzip"}, b"x")
+    assert takes_long({}, bytes(1024 * 1024))
 
 
 def test_no_body_is_no_problem() -> None:
@@ -171,7 +277,7 @@ def test_what_strict_parsers_refuse_is_read(body: bytes) -> None:
 
 
 def test_a_model_with_a_lone_surrogate_can_be_written() -> None:
-    assert ask_for(CHAT, b'{"model":"a\\ud800"}').model == "a?"
+    assert ask_for(CHAT, b'{"model":"a\\ud800"}').model.encode().startswith(b"a")
 
 
 def test_forms() -> None:

@@ -4,6 +4,7 @@
 
 import contextlib
 import json
+import time
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ values = st.recursive(
     st.none()
     | st.booleans()
     | st.integers()
-    | st.floats(allow_nan=False)
+    | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(max_size=12)
     | st.just('"stream_options":{'),
     lambda below: (
@@ -67,7 +68,10 @@ def test_only_the_member_changes(
         (b'{"stream_options":{"include_usage" : null}}', b'{"stream_options":{"include_usage" : true}}'),
         (b'{"stream_options":{"include_usage":"no","y":2}}', b'{"stream_options":{"include_usage":true,"y":2}}'),
         (b'{"a":{"stream_options":null}}', b'{"stream_options":{"include_usage":true},"a":{"stream_options":null}}'),
-        (b'{"stream\\u005foptions":{}}', b'{"stream\\u005foptions":{"include_usage":true}}'),
+        (b'{"stream_options":{"include_usage":true}}', b'{"stream_options":{"include_usage":true}}'),
+        (b'{"a":{"stream_options":{}},"stream_options":{},"b":{"stream_options":{}}}', b'{"a":{"stream_options":{}},"stream_options":{"include_usage":true},"b":{"stream_options":{}}}'),
+        (b'{"say \\"stream_options":{},"stream_options":{}, "say \\"stream_options":{}}', b'{"say \\"stream_options":{},"stream_options":{"include_usage":true}, "say \\"stream_options":{}}'),
+        (b'{"a":"\\ud800","stream_options":{"b":"\\ud800"}}', b'{"a":"\\ud800","stream_options":{"include_usage":true,"b":"\\ud800"}}'),
         (b'{"a":"\\"stream_options\\":{","b":"}"}', b'{"stream_options":{"include_usage":true},"a":"\\"stream_options\\":{","b":"}"}'),
         (b'{"stream_options":{},"stream_options":null}', b'{"stream_options":{},"stream_options":{"include_usage":true}}'),
         ('{"é":"\U0001f600"}'.encode(), '{"stream_options":{"include_usage":true},"é":"\U0001f600"}'.encode()),
@@ -80,7 +84,11 @@ def test_examples(before: bytes, after: bytes) -> None:
 @pytest.mark.parametrize(
     "body",
     [b"", b"[]", b"5", b"null", b'"{}"', b'x{"a":1}', b'{"stream_options":5}', b'{"stream_options":[]}', b'{"stream_options"',
-     b'{"stream_options":{"a":', b'{"stream_options" 1}', b'{"stream_options":{} "b":1}', b'{"stream_options":"x'],
+     b'{"stream_options":{"a":', b'{"stream_options" 1}', b'{"stream_options":{} "b":1}', b'{"stream_options":"x',
+     # No one spells it like that, and finding it would take a walk through everything.
+     b'{"stream\\u005foptions":{}}', b'{"stream_options":{},"stream\\u005foptions":{}}',
+     b'{"stream_options":{},"a":[' + b'{"stream_options":{}},' * 9 + b"0]}",
+     b'{"stream_options":{"a":"' + b"a" * 5000 + b'"}}'],
 )  # fmt: skip
 def test_what_is_no_such_body_is_refused(body: bytes) -> None:
     with pytest.raises(NotFoundError):
@@ -97,4 +105,32 @@ def test_junk_is_refused_in_one_way(junk: bytes) -> None:
 
 def test_deep_nesting_is_no_trap() -> None:
     body = b'{"stream_options":{},"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
-    assert ask_for_usage(body).startswith(b'{"stream_options":{"include_usage":true},')
+    with pytest.raises(NotFoundError):
+        ask_for_usage(body)
+
+
+LONG = b",".join(b'"k%d":1' % number for number in range(400_000))
+"""5 MB of members, the slowest JSON there is to walk through."""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"stream_options":{},' + LONG + b"}",
+        b"{" + LONG + b',"stream_options":{}}',
+        b'{"stream_options":{' + LONG + b"}}",
+        b'{"stream_options":{},"a":[' + b'{"stream_options":{}},' * 200_000 + b"0]}",
+        b"{" + b'"stream_options":{},' * 200_000 + b'"a":1}',
+        b'{"stream_options":' + b" " * 5_000_000 + b"{}}",
+    ],
+    ids=["at the front", "at the end", "inside", "nested", "repeated", "spaces"],
+)
+def test_long_bodies_take_no_longer_than_copying_them_some_times(body: bytes) -> None:
+    """A walk in Python through any of these takes a second and more."""
+    times = []
+    for _ in range(3):
+        before = time.process_time()
+        with contextlib.suppress(NotFoundError):
+            ask_for_usage(body)
+        times.append(time.process_time() - before)
+    assert min(times) < 0.15

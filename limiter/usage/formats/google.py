@@ -33,12 +33,30 @@ GEMINI = Reader(
     ),
     stops=tree("candidates.finishReason", "promptFeedback.blockReason"),
 )
+# Gemini CLI after signing in wraps requests in `request` and responses in `response`.
+CODE_ASSIST = replace(
+    GEMINI,
+    usage=paths("response.usageMetadata"),
+    model=paths("response.modelVersion"),
+    id=paths("response.responseId", "traceId"),
+    text={"response": GEMINI.text},
+    stops={"response": GEMINI.stops},
+)
 GEMINI_BATCH = replace(
     GEMINI,
     usage=paths("response.inlinedResponses.inlinedResponses.*.response.usageMetadata"),
     id=paths("name"), text={}, stops={}, sums=True, service_tier="batch",
 )  # fmt: skip
-GEMINI_LIVE = replace(GEMINI, text={}, stops={}, sums=True)
+# https://ai.google.dev/api/live
+GEMINI_LIVE = replace(
+    GEMINI,
+    text=tree(
+        "serverContent.modelTurn.parts.text", "serverContent.outputTranscription.text",
+        "toolCall.functionCalls.name", "toolCall.functionCalls.args",
+    ),
+    stops={},
+    sums=True,
+)  # fmt: skip
 # https://ai.google.dev/api/interactions-api
 GEMINI_INTERACTIONS = Reader(
     counts=Counts(

@@ -92,6 +92,7 @@ OPENAI = Reader(
     ),
     stops=tree("choices.finish_reason"),
     pending=((("status",), frozenset({"queued", "in_progress"})),),
+    background=paths("background", "response.background"),
 )  # fmt: skip
 # Images are all that gpt-image models give when they list no details.
 OPENAI_IMAGES = replace(
@@ -107,7 +108,9 @@ OPENAI_REALTIME = replace(
     usage=paths("response.usage", "usage"),
     sums=True,
     only=frozenset({"response.done", "conversation.item.input_audio_transcription.completed"}),
-    text={},
+    text=tree("delta"),
+    mute=frozenset({"response.audio.delta", "response.output_audio.delta"}),
+    background=(),
 )
 OPENAI_BATCH_RESULTS = replace(
     OPENAI,

@@ -2,10 +2,22 @@
 
 from collections.abc import Callable
 
-from tests.e2e.answers import anthropic, gemini, openai, responses
+from tests.e2e.answers import (
+    anthropic,
+    bedrock,
+    cohere,
+    gemini,
+    groq,
+    huggingface,
+    mistral,
+    ollama,
+    openai,
+    responses,
+)
 from tests.e2e.answers.parts import Answer, Asked, document
 
-ROUTES: tuple[tuple[str, Callable[[Asked], Answer]], ...] = (
+Routes = tuple[tuple[str, Callable[[Asked], Answer]], ...]
+ROUTES: Routes = (
     ("/chat/completions", openai.chat),
     ("/v1/completions", openai.completions),
     ("/completions", openai.completions),
@@ -20,8 +32,32 @@ ROUTES: tuple[tuple[str, Callable[[Asked], Answer]], ...] = (
     (":countTokens", gemini.count_tokens),
     (":embedContent", gemini.embed),
     (":batchEmbedContents", gemini.embed_many),
+    ("/v2/chat", cohere.chat),
+    ("/v2/embed", cohere.embed),
+    ("/v2/rerank", cohere.rerank),
+    ("/converse", bedrock.converse),
+    ("/converse-stream", bedrock.converse_stream),
+    ("/invoke", bedrock.invoke),
+    ("/invoke-with-response-stream", bedrock.invoke_stream),
+    ("/api/chat", ollama.chat),
+    ("/api/generate", ollama.generate),
+    ("/api/embed", ollama.embed),
+    ("/generate", huggingface.generate),
+    ("/generate_stream", huggingface.generate),
 )
 """End of the path → answer. The host does not matter: in reverse mode it is the local one."""
+
+BY_HOST: dict[str, Routes] = {
+    "api.mistral.ai": (
+        ("/chat/completions", mistral.chat),
+        ("/fim/completions", mistral.chat),
+        ("/embeddings", mistral.embeddings),
+    ),
+    "api.groq.com": (("/chat/completions", groq.chat),),
+    "router.huggingface.co": (("/chat/completions", huggingface.chat),),
+    "tgi.us-east-1.aws.endpoints.huggingface.cloud": (("/", huggingface.generate),),
+}
+"""What some hosts answer otherwise: paths of OpenAI's, in a form of their own."""
 
 
 def answer(asked: Asked) -> Answer:
@@ -29,11 +65,11 @@ def answer(asked: Asked) -> Answer:
     status = asked.behaviour.status
     if status != 200:
         return _error(asked, status)
-    for end, make in ROUTES:
+    for end, make in (*BY_HOST.get(asked.headers.get("host", ""), ()), *ROUTES):
         if asked.path.endswith(end):
             return make(asked)
     if "/responses/" in asked.path and asked.method == "GET":
-        return responses.create(asked)
+        return responses.retrieve(asked)
     page = f"{asked.method} {asked.headers.get('host', '')}{asked.path}\n".encode()
     return Answer(headers=(("content-type", "text/plain; charset=utf-8"),), pieces=(page,))
 

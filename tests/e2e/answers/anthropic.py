@@ -9,19 +9,25 @@ from tests.e2e.answers.parts import Answer, Asked, document, event, events
 def messages(asked: Asked) -> Answer:
     extra = (("request-id", f"req_{asked.number}"),)
     if asked.body.get("stream"):
-        return events(*(event(data, data["type"]) for data in _events(asked)), headers=extra)
+        return events(*(event(data, data["type"]) for data in stream(asked)), headers=extra)
+    return document(body(asked), headers=extra)
+
+
+def body(asked: Asked) -> dict[str, Any]:
+    """The document; Bedrock and Vertex answer with it too."""
     content = [{"type": "text", "text": asked.text}]
-    body = {**_message(asked), "content": content, "stop_reason": "end_turn"}
+    made = {**_message(asked), "content": content, "stop_reason": "end_turn"}
     if asked.behaviour.usage:
-        body["usage"] = {**_input(asked), "output_tokens": asked.tokens.completion}
-    return document(body, headers=extra)
+        made["usage"] = {**_input(asked), "output_tokens": asked.tokens.completion}
+    return made
 
 
 def count_tokens(asked: Asked) -> Answer:
     return document({"input_tokens": asked.tokens.prompt})
 
 
-def _events(asked: Asked) -> Iterator[dict[str, Any]]:
+def stream(asked: Asked) -> Iterator[dict[str, Any]]:
+    """The data of the events."""
     start = _message(asked)
     if asked.behaviour.usage:
         # The output here is a placeholder; the last event has the true number.

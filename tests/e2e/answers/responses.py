@@ -7,12 +7,25 @@ from tests.e2e.answers.parts import CREATED, Answer, Asked, document, event, eve
 
 
 def create(asked: Asked) -> Answer:
-    """Also answers `GET /v1/responses/{id}`, which repeats the usage."""
+    """With `background`, work that is only begun, unless it is streamed."""
     extra = (("x-request-id", f"req_{asked.number}"),)
+    if asked.body.get("background") and not asked.body.get("stream"):
+        return document(_response(asked, "queued"), headers=extra)
     if asked.body.get("stream"):
         numbered = (event({**data, "sequence_number": n}, name) for n, (name, data) in enumerate(_events(asked)))
         return events(*numbered, headers=extra)
     return document(_response(asked, "completed"), headers=extra)
+
+
+def retrieve(asked: Asked) -> Answer:
+    """`GET /v1/responses/{id}` repeats the usage at every poll; with `?stream=true` it tells it all again.
+
+    Ids tell the state: `…_queued`, `…_failed`, `…_plain` for one that was not made in the background; others are done.
+    """
+    if asked.query.get("stream") == "true":
+        return events(*(event(data, name) for name, data in _events(asked)))
+    state = asked.path.rpartition("_")[2]
+    return document(_response(asked, {"queued": "in_progress", "failed": "failed"}.get(state, "completed")))
 
 
 def _events(asked: Asked) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -47,8 +60,11 @@ def _message(asked: Asked) -> dict[str, Any]:
 
 def _response(asked: Asked, status: str) -> dict[str, Any]:
     done = status == "completed"
+    polled = asked.path.rpartition("/")[2] if asked.method == "GET" else ""
     return {
-        "id": f"resp_{asked.number}",
+        # Polls of one response in several states are of one id.
+        "id": polled.replace("_queued", "").replace("_failed", "") or f"resp_{asked.number}",
+        "background": not polled.endswith("_plain") if polled else bool(asked.body.get("background")),
         "object": "response",
         "created_at": CREATED,
         "status": status,

@@ -1,0 +1,220 @@
+"""Settings from URLs.
+
+    redis://user:password@host:port/database          rediss://… is the same over TLS
+    redis+sentinel://user:password@host:port,host:port/master/database      rediss+sentinel://…
+    redis+cluster://user:password@host:port,host:port                       rediss+cluster://…
+    unix:///path/to/socket?db=1
+
+User and password are percent-encoded. The query takes the names of `PARAMETERS`; any other is an error.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from limiter.stores.redis_settings import (
+    LOCAL,
+    Address,
+    Cluster,
+    Credentials,
+    RedisSettings,
+    Role,
+    Sentinel,
+    Timeouts,
+    Tls,
+)
+
+SENTINEL_PORT = 26379
+Values = dict[str, Any]
+"""What a query sets, by its names; or settings, by theirs. Each parser gives the type that its setting has."""
+
+
+def _seconds(text: str) -> float:
+    return int(text) / 1000
+
+
+def _flag(text: str) -> bool:
+    return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
+
+
+def _role(text: str) -> Role:
+    roles: dict[str, Role] = {"master": "master", "slave": "slave", "any": "any"}
+    return roles[text]
+
+
+class Parameter(NamedTuple):
+    """What a query may set."""
+
+    parse: Callable[[str], object]
+    expected: str
+
+
+TEXT = Parameter(str, "text")
+FLAG = Parameter(_flag, "true or false")
+COUNT = Parameter(int, "a whole number")
+SPAN = Parameter(_seconds, "whole milliseconds")
+PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
+    {
+        "username": TEXT,
+        "password": TEXT,
+        "db": COUNT,
+        "connect_timeout": SPAN,
+        "send_timeout": SPAN,
+        "read_timeout": SPAN,
+        "keepalive_pool_size": COUNT,
+        "keepalive_backlog": COUNT,
+        "connection_is_proxied": FLAG,
+        "ssl_verify": FLAG,
+        "server_name": TEXT,
+        "ssl_ca_certs": TEXT,
+        "ssl_certfile": TEXT,
+        "ssl_keyfile": TEXT,
+        "ssl_password": TEXT,
+        "sentinel_role": Parameter(_role, "master, slave or any"),
+        "sentinel_username": TEXT,
+        "sentinel_password": TEXT,
+        "cluster_max_redirections": COUNT,
+    }
+)
+TLS_ONLY = frozenset({"ssl_verify", "server_name", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_password"})
+SENTINEL_ONLY = frozenset({"sentinel_role", "sentinel_username", "sentinel_password"})
+CLUSTER_ONLY = frozenset({"cluster_max_redirections"})
+SCHEMES = ("redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster", "unix")
+
+
+def parse_url(url: str) -> RedisSettings:
+    """The settings that a URL describes.
+
+    Raises:
+        ValueError: it describes none. The text shows neither the URL nor a value of it, as both may hold a secret.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        # Its own message quotes a part, which may be one of the password.
+        raise ValueError("redis: found no URL; are user and password percent-encoded?") from None
+    scheme, _, kind = parts.scheme.partition("+")
+    if parts.scheme not in SCHEMES:
+        raise ValueError(f"redis: found the scheme {parts.scheme!r}, expected {', '.join(SCHEMES)}")
+    if parts.fragment:
+        raise ValueError("redis: found a '#' in the URL, expected %23 in its place")
+    values = _query(parts.query, _foreign(scheme, kind))
+    userinfo, _, hosts = parts.netloc.rpartition("@")
+    username, _, password = (unquote(part) for part in userinfo.partition(":"))
+    login = Credentials(values.get("username", username), values.get("password", password))
+    settings: Values = {"credentials": login} | _common(values)
+    if scheme == "rediss":
+        settings["tls"] = _tls(values)
+    if scheme == "unix":
+        settings["path"] = _path(parts.path, hosts)
+        return RedisSettings(**settings)
+    names = [unquote(part) for part in parts.path.split("/")[1:] if part]
+    if kind == "sentinel":
+        settings["sentinel"] = _sentinel(names, hosts, values)
+    elif kind == "cluster":
+        settings["cluster"] = Cluster(_addresses(hosts, LOCAL.port), values.get("cluster_max_redirections", 5))
+    else:
+        settings["address"] = _only(_addresses(hosts, LOCAL.port) or (LOCAL,))
+    if names:
+        settings["database"] = _number(names.pop(0), "the database's number")
+    if names:
+        raise ValueError("redis: found more in the path than a database's number")
+    return RedisSettings(**settings)
+
+
+def _foreign(scheme: str, kind: str) -> frozenset[str]:
+    """Names that have no effect with a scheme, and so are taken for mistakes."""
+    foreign = frozenset[str]()
+    if scheme != "rediss":
+        foreign |= TLS_ONLY
+    if kind != "sentinel":
+        foreign |= SENTINEL_ONLY
+    if kind != "cluster":
+        foreign |= CLUSTER_ONLY
+    return foreign
+
+
+def _query(query: str, foreign: frozenset[str]) -> Values:
+    values: Values = {}
+    for name, text in parse_qsl(query, keep_blank_values=True):
+        parameter = PARAMETERS.get(name)
+        if parameter is None:
+            raise ValueError(f"redis: unknown parameter {name[:40]!r}, expected {', '.join(PARAMETERS)}")
+        if name in foreign:
+            raise ValueError(f"redis: {name} has no effect with this scheme")
+        if name in values:
+            raise ValueError(f"redis: {name} is set twice")
+        try:
+            values[name] = parameter.parse(text)
+        except (ValueError, KeyError):
+            raise ValueError(f"redis: {name}: expected {parameter.expected}") from None
+    return values
+
+
+def _path(path: str, hosts: str) -> str:
+    if hosts or not path.strip("/"):
+        raise ValueError("redis: expected unix:///path/to/socket")
+    return unquote(path)
+
+
+def _sentinel(names: list[str], hosts: str, values: Values) -> Sentinel:
+    """Takes the master's name off `names`."""
+    if not names:
+        raise ValueError("redis: found no master's name, expected redis+sentinel://host:port/name")
+    login = Credentials(values.get("sentinel_username", ""), values.get("sentinel_password", ""))
+    return Sentinel(names.pop(0), _addresses(hosts, SENTINEL_PORT), values.get("sentinel_role", "master"), login)
+
+
+def _only(addresses: tuple[Address, ...]) -> Address:
+    if len(addresses) > 1:
+        raise ValueError("redis: found several hosts, expected one, or redis+cluster: or redis+sentinel:")
+    return addresses[0]
+
+
+def _common(values: Values) -> Values:
+    names = {
+        "db": "database",
+        "keepalive_pool_size": "pool_size",
+        "keepalive_backlog": "backlog",
+        "connection_is_proxied": "proxied",
+    }
+    found = {field: values[name] for name, field in names.items() if name in values}
+    spans = {name: values[f"{name}_timeout"] for name in ("connect", "send", "read") if f"{name}_timeout" in values}
+    return found | {"timeouts": Timeouts(**spans)}
+
+
+def _tls(values: Values) -> Tls:
+    names = {
+        "ssl_verify": "verify",
+        "server_name": "server_name",
+        "ssl_ca_certs": "ca_file",
+        "ssl_certfile": "cert_file",
+        "ssl_keyfile": "key_file",
+        "ssl_password": "key_password",
+    }
+    return Tls(**{field: values[name] for name, field in names.items() if name in values})
+
+
+def _addresses(hosts: str, port: int) -> tuple[Address, ...]:
+    return tuple(_address(host, port) for host in hosts.split(",") if host)
+
+
+def _address(text: str, port: int) -> Address:
+    host, bracket, rest = text.removeprefix("[").partition("]") if text.startswith("[") else (text, "", "")
+    if not bracket:
+        host, colon, rest = text.partition(":")
+        rest = colon + rest
+    if rest in ("", ":"):
+        return Address(host or LOCAL.host, port)
+    number = _number(rest.removeprefix(":"), "a port")
+    if not rest.startswith(":") or number > 65_535:
+        raise ValueError("redis: expected a port of at most 65535")
+    return Address(host or LOCAL.host, number)
+
+
+def _number(text: str, what: str) -> int:
+    # A password with an unescaped "/" or "@" ends up here, so the text is not shown.
+    if not (text.isascii() and text.isdecimal()):
+        raise ValueError(f"redis: expected {what}; are user and password percent-encoded?")
+    return int(text)
