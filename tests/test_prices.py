@@ -15,7 +15,7 @@ import pytest
 from genai_prices.data_snapshot import get_snapshot
 
 from limiter.facts import Facts
-from limiter.meters import NANO, Usage
+from limiter.meters import NANO, Scope, Usage
 from limiter.price_list import LATEST, SOURCES, builtin
 from limiter.prices import Priced, Prices
 from limiter.settings import Price
@@ -383,3 +383,40 @@ def test_free_models_of_openrouter() -> None:
 def test_units_that_nobody_prices_are_not_free() -> None:
     """The dearest that is known counts."""
     assert PRICES.price(Usage(units={"searches": 1}), "cohere", "command-r").source == "dearest"
+
+
+@pytest.mark.parametrize(
+    ("facts", "scope", "dollar"),
+    [
+        (Facts(provider="openai", model="gpt-4o"), Scope(), "12.5"),
+        (Facts(provider="openai", model="gpt-4o"), Scope(tier="priority"), "21.25"),
+        (Facts(provider="anthropic", model="claude-sonnet-4-6"), Scope(), "18"),
+        (Facts(provider="anthropic", model="claude-sonnet-4-6"), Scope(writes="5m"), "18.75"),
+        (Facts(provider="anthropic", model="claude-sonnet-4-6"), Scope(writes="1h", searches=2), "21.02"),
+        (Facts(provider="gemini", model="gemini-2.5-flash-image"), Scope(draws=True), "30.3"),
+        (Facts(provider="openrouter", model="x/unheard-of:free"), Scope(), "0"),
+    ],
+)
+def test_the_most_that_an_exchange_may_cost(facts: Facts, scope: Scope, dollar: str) -> None:
+    """A million tokens each way."""
+    assert PRICES.most(1_000_000, 1_000_000, scope, facts, at=AT) == dollars(dollar)
+
+
+def test_a_tier_that_is_cheaper_may_not_be_had() -> None:
+    facts = Facts(provider="openai", model="gpt-5")
+    assert PRICES.most(1000, 0, Scope(tier="flex"), facts) == PRICES.most(1000, 0, Scope(), facts)
+
+
+def test_the_most_by_the_users_price_on_the_users_machine_and_of_unknown_models() -> None:
+    facts = Facts(provider="vllm", model="mine")
+    own = Prices([Price(model="mine", input=Decimal(1), output=Decimal(2), cache_write=Decimal(3))])
+    assert own.most(1_000_000, 1_000_000, Scope(writes="5m"), facts, local=True) == dollars("5")
+    assert PRICES.most(1_000_000, 1_000_000, Scope(), facts, local=True) == 0
+    assert PRICES.most(1_000_000, 1_000_000, Scope(), facts) >= PRICES.bill(ALL_TOKENS, facts).cost > 0
+    assert Prices(on_unknown="free").most(1_000_000, 0, Scope(), facts) == 0
+
+
+def test_the_most_of_a_mapped_name_is_that_of_its_model() -> None:
+    mapped = Prices(models={"prod": "gpt-4o-mini"})
+    facts = Facts(provider="azure", model="prod")
+    assert mapped.most(1_000_000, 0, Scope(), facts, at=AT) == dollars("0.15")

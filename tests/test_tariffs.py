@@ -14,7 +14,7 @@ from genai_prices.types import ModelInfo, Provider, Tier, TieredPrices
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from limiter.meters import Usage
+from limiter.meters import Scope, Usage
 from limiter.tariffs import Rates, Tariff, compiled, dearest
 
 AT = datetime(2026, 11, 25, 9, tzinfo=UTC)
@@ -209,3 +209,61 @@ def test_the_dearest_tariffs_stand_for_all(tariffs: list[Tariff], usage: Usage) 
 def test_a_tier_holds_for_every_token_once_it_is_passed(prompt: int, rate: int) -> None:
     tariff = compiled({"input_mtok": TieredPrices(base=Decimal(3), tiers=[Tier(start=200_000, price=Decimal(6))])})
     assert tariff.cost(Usage(prompt_tokens=prompt)) == prompt * rate
+
+
+SCOPES = st.builds(
+    Scope,
+    audio=COUNTS,
+    images=COUNTS,
+    writes=st.sampled_from(["", "5m", "1h"]),
+    speaks=st.booleans(),
+    draws=st.booleans(),
+    searches=st.integers(0, 20),
+)
+
+
+@given(TARIFFS, SCOPES, COUNTS, COUNTS, st.data())
+@settings(max_examples=200)
+def test_no_usage_within_bounds_costs_more_than_the_most(
+    tariff: Tariff, scope: Scope, prompt: int, completion: int, data: st.DataObject
+) -> None:
+    def up_to(most: int) -> int:
+        return data.draw(st.integers(0, most))
+
+    read, written = up_to(prompt), up_to(completion)
+    created = up_to(read) if scope.writes else 0
+    usage = Usage(
+        prompt_tokens=read,
+        completion_tokens=written,
+        cached_tokens=up_to(read),
+        cache_creation_tokens=created,
+        cache_creation_1h_tokens=up_to(created) if scope.writes == "1h" else 0,
+        reasoning_tokens=up_to(written),
+        prompt_audio_tokens=up_to(min(scope.audio, read)),
+        prompt_image_tokens=up_to(min(scope.images, read)),
+        completion_audio_tokens=up_to(written) if scope.speaks else 0,
+        completion_image_tokens=up_to(written) if scope.draws else 0,
+        web_searches=up_to(scope.searches),
+    )
+    assert tariff.cost(usage) <= tariff.most(prompt, completion, scope)
+
+
+@pytest.mark.parametrize("scope", [Scope(), Scope(writes="5m"), Scope(writes="1h")])
+def test_the_most_is_what_some_usage_costs(scope: Scope) -> None:
+    dearest_usage = Usage(
+        prompt_tokens=1000,
+        completion_tokens=100,
+        cache_creation_tokens=1000 if scope.writes else 0,
+        cache_creation_1h_tokens=1000 if scope.writes == "1h" else 0,
+    )
+    assert SONNET.most(1000, 100, scope) == SONNET.cost(dearest_usage)
+
+
+def test_the_most_of_a_long_prompt_may_be_on_a_shorter_ones_level() -> None:
+    """Nobody promises that long prompts are dearer."""
+    tariff = compiled({"input_mtok": TieredPrices(base=Decimal(6), tiers=[Tier(start=200_000, price=Decimal(3))])})
+    assert tariff.most(200_001, 0, Scope()) >= tariff.cost(Usage(prompt_tokens=200_000))
+
+
+def test_the_most_counts_units() -> None:
+    assert compiled({"audio_hours": Decimal("0.36")}).most(0, 0, Scope(units={"audio_seconds": 60})) == 6_000_000

@@ -38,12 +38,14 @@ class Limit(NamedTuple):
 
     def charge(self, now: int) -> Charge:
         start = now - now % SIZE
-        key, previous, end = self.key, "", 0
-        if self.kind != "anchored":
-            key = f"{self.key}:{start}"
-            end = start + SIZE
+        # A key names one window, so windows of different kinds have different keys.
+        key, previous, end = f"{self.key}:{self.kind}", "", 0
         if self.kind == "sliding":
-            previous, end = f"{self.key}:{start - SIZE}", end + SIZE
+            previous, end = f"{key}:{start - SIZE}", start + 2 * SIZE
+        if self.kind == "fixed":
+            end = start + SIZE
+        if self.kind != "anchored":
+            key = f"{key}:{start}"
         return Charge(
             key, self.limit, self.need, self.take, SIZE, end, previous, start, SIZE,
             self.hold, self.keep, self.penalty, self.blocks, self.capped,
