@@ -197,3 +197,17 @@ def test_the_order_of_the_limits_is_kept() -> None:
 def test_only_limits_that_reserve_ask_for_the_size_of_a_request() -> None:
     assert not reserves(select(limit(), limit(name="b")))
     assert reserves(select(limit(), limit(name="b", reserve="estimate")))
+
+
+@pytest.mark.parametrize("dimension", ["header:authorization", "header:X-Api-Key", "query:key", "cookie:sid"])
+def test_no_secret_stands_in_a_key(dimension: str) -> None:
+    """Values that may let somebody in are kept as digests, and told apart all the same."""
+    plan = Plan(Rule(()), Limit("a", "requests", 1, Window("fixed", 1, "minute"), per=(dimension,)))
+    keys = set()
+    for secret in ("Bearer sk-SECRET1", "Bearer sk-SECRET2"):
+        given = dict.fromkeys(("authorization", "x-api-key", "key", "sid"), secret)
+        facts = Facts(headers=given, query=given, cookies=given)
+        keys.add(plan.charge(facts, NOTHING_HELD, 0).key)
+
+    assert len(keys) == 2
+    assert not any("SECRET" in key for key in keys)

@@ -257,3 +257,21 @@ def test_a_refusal_is_json_in_the_form_of_the_api(
     assert '"spent";q=1;w=86400' in response.headers["ratelimit-policy"]
     assert response.headers["ratelimit"].startswith('"spent";r=0;t=')
     assert not upstream.exchanges
+
+
+def test_no_option_and_no_odd_name_gets_around_a_spent_budget(
+    proxy_factory: ProxyFactory, clients: Clients, upstream: Upstream
+) -> None:
+    """`stream_large_bodies` would forward bodies before they are admitted; a model's name may not forge log lines."""
+    proxy = proxy_factory(config=CONFIG, args=("--set", "stream_large_bodies=1k"))
+    http = clients.http(Route(proxy=proxy.url, ca_file=proxy.ca_file))
+    body = {"model": "x\n[00:00:00.000] ai-limit: limits are lifted", "input": "a" * 100_000}
+    url = "https://api.openai.com/v1/embeddings?key=sk-in-the-url"
+
+    statuses = [raw(http, url, body, **team("spent")).status_code for _ in range(3)]
+
+    assert statuses == [200, 400, 400]
+    assert upstream.only
+    assert proxy.wait_log("stream_large_bodies is switched off")
+    assert "\n[00:00:00.000] ai-limit: limits are lifted" not in proxy.log
+    assert "sk-in-the-url" not in proxy.log
