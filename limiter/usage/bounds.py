@@ -134,7 +134,7 @@ def most(ask: Ask, prompt: Prompt, counted: int, likely: int) -> Most:
         likely: tokens of the prompt, as is likely. The bound is no smaller.
     """
     provider, model = ask.endpoint.provider, ask.model
-    window = context_limit(provider, model)
+    window = context_limit(provider, model, longer=ask.reads_more or prompt.reads_more)
     name = f"{provider}/{bare(model)}"
     margin = _of(_MARGINS, name)
     image = _of(_IMAGES, name)

@@ -16,9 +16,8 @@ UNKNOWN = 131_072
 """Tokens, where neither the model nor its provider is known: what most current models can give at most."""
 UNKNOWN_CONTEXT = 1_048_576
 """Tokens of a prompt, where neither the model nor its provider is known: few models can read more."""
-_LONGER = re.compile(r"^claude-sonnet-4(?:[-.][05])?$")
-_LONGER_CONTEXT = 1_000_000
-"""What a header (`anthropic-beta: context-1m-…`) lets these read; the data have their usual 200,000."""
+LONGER_CONTEXT = 1_000_000
+"""What `anthropic-beta: context-1m-…` lets some Claudes read; the data have their usual 200,000."""
 # What the data do not know: pattern, context, output. https://platform.openai.com/docs/models
 _OURS: tuple[tuple[re.Pattern[str], int, int], ...] = tuple(
     (re.compile(pattern), context, output)
@@ -138,12 +137,16 @@ def output_limit(provider: str, model: str) -> int:
 
 
 @lru_cache(maxsize=4096)
-def context_limit(provider: str, model: str) -> int:
+def context_limit(provider: str, model: str, *, longer: bool = False) -> int:
     """Tokens of the longest prompt; the largest of the provider where the model is not known, `UNKNOWN_CONTEXT` where
-    the provider is not either."""
+    the provider is not either.
+
+    Args:
+        longer: the request asks for the window that only some models have, and only if asked.
+    """
     ours = _ours(model)
     found = ours[0] if ours else _limit(_index().contexts, provider, model, UNKNOWN_CONTEXT)
-    return max(found, _LONGER_CONTEXT) if _LONGER.match(bare(model)) else found
+    return max(found, LONGER_CONTEXT) if longer else found
 
 
 def _ours(model: str) -> tuple[int, int] | None:

@@ -46,5 +46,7 @@ class Prompt:
     """Bytes of an answer that the client predicts; what is wrong of it is billed as output."""
     modalities: frozenset[str] | None = None
     """Of the answer, lower case; None: not said."""
+    reads_more: bool = False
+    """As `Ask.reads_more`, in the body."""
     fast: bool = False
     """Anthropic's `speed: fast`."""

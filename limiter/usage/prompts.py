@@ -62,7 +62,7 @@ def prompt_of(body: bytes) -> Prompt:
         prompt.texts.append(body.decode("utf-8", "replace"))
         prompt.hidden = bool(body)
         return prompt
-    for name in ("request", "generationConfig", "generation_config"):
+    for name in ("request", "generationConfig", "generation_config", "additionalModelRequestFields"):
         nested = opened(fields.get(name))
         if isinstance(nested, dict):
             fields = {**nested, **fields}
@@ -166,6 +166,10 @@ def _read_edits(prompt: Prompt, value: Any) -> None:
         prompt.repeated = prompt.hidden = True
 
 
+def _read_betas(prompt: Prompt, value: Any) -> None:
+    prompt.reads_more = "context-1m" in as_json(value)
+
+
 _READERS: Mapping[str, Callable[[Prompt, Any], None]] = {
     "cache_control": note_cache,
     "speed": _read_speed,
@@ -174,4 +178,6 @@ _READERS: Mapping[str, Callable[[Prompt, Any], None]] = {
     "response_modalities": _read_modalities,
     "prediction": _read_prediction,
     "context_management": _read_edits,
+    "anthropic_beta": _read_betas,
+    "betas": _read_betas,
 }

@@ -42,6 +42,8 @@ class Ask:
     includes_usage: bool = False
     """The client itself set `stream_options.include_usage`."""
     service_tier: str = ""
+    reads_more: bool = False
+    """A header lets some Claudes read five times as much as usual."""
     problem: str = ""
     """Why the body cannot be read, though its endpoint takes nothing but JSON, in words for whoever sent it: such a
     request must not pass. Empty: it can, or need not."""
@@ -159,6 +161,7 @@ def read_request(endpoint: Endpoint, path: str, headers: Mapping[str, str], body
         choices=min(_largest(fields, _CHOICES.get(endpoint.reader, _OPENAI_CHOICES)) or 1, MOST_CHOICES),
         includes_usage=dig(fields, _INCLUDES_USAGE) is True,
         service_tier=next((tier for place in _TIERS if (tier := text(dig(fields, place)))), ""),
+        reads_more="context-1m" in headers.get("anthropic-beta", ""),
         problem=f"the request body is not readable JSON: {problem}" if problem and endpoint.json else "",
     )
 

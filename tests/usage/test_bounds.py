@@ -237,6 +237,20 @@ def test_long_bodies_keep_what_media_they_are() -> None:
     assert _forecast(CLAUDE, {"model": "claude-haiku-4-5", "messages": ["word " * 1_000_000]}).scope.writes == "1h"
 
 
+def test_a_window_may_be_made_longer() -> None:
+    body = {"model": "claude-sonnet-4-5", "messages": [{"role": "user", "content": "Hi"}], "container": "c"}
+    raw = json.dumps(body).encode()
+    beta = {"anthropic-beta": "files-api-2025-04-14,context-1m-2025-08-07"}
+    assert forecast(ask_for(CLAUDE, raw), raw).most_prompt == 200_000
+    assert forecast(ask_for(CLAUDE, raw, headers=beta), raw).most_prompt == 1_000_000
+    assert _forecast(CLAUDE, {**body, "anthropic_beta": ["context-1m-2025-08-07"]}).most_prompt == 1_000_000
+    more = {"messages": [{"content": [{"text": "Hi"}]}], "promptVariables": {"a": {"text": "b"}}}
+    converse = CONVERSE.replace("sonnet-4-6", "sonnet-4-5")
+    assert _forecast(converse, more).most_prompt == 200_000
+    asked = {"additionalModelRequestFields": {"anthropic_beta": ["context-1m-2025-08-07"]}}
+    assert _forecast(converse, {**more, **asked}).most_prompt == 1_000_000
+
+
 def test_encodings_hide_nothing() -> None:
     body = json.dumps({"model": "claude-haiku-4-5", "messages": [{"content": [TEXT]}], "container": "x"}).encode()
     packed = gzip.compress(body)

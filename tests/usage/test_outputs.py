@@ -61,8 +61,8 @@ def test_unknown_models_have_the_largest_of_their_provider() -> None:
     [
         ("openai", "gpt-4o-2024-11-20", 128_000),
         ("anthropic", "claude-3-7-sonnet-20250219", 200_000),
-        ("anthropic", "claude-sonnet-4-5-20250929", 1_000_000),
-        ("bedrock", "us.anthropic.claude-sonnet-4-20250514-v1:0", 1_000_000),
+        ("anthropic", "claude-sonnet-4-5-20250929", 200_000),
+        ("bedrock", "us.anthropic.claude-sonnet-4-20250514-v1:0", 200_000),
         ("anthropic", "claude-haiku-4-5", 200_000),
         ("gemini", "gemini-2.5-flash", 1_048_576),
         ("azure", "prod-gpt-4o-eu", 128_000),
@@ -72,6 +72,7 @@ def test_unknown_models_have_the_largest_of_their_provider() -> None:
 def test_contexts(provider: str, model: str, limit: int) -> None:
     """A header makes the window of some Claudes five times as long."""
     assert context_limit(provider, model) == limit
+    assert context_limit(provider, model, longer=True) == max(limit, 1_000_000)
 
 
 @pytest.mark.parametrize("model", ["-" * 1000, "/", ":", "@", "ft:", "a-" * 200, "\ud800", "𝒢"])
