@@ -9,13 +9,24 @@ from tests.e2e.proxy import Proxy
 PATIENCE = 10.0
 """Seconds: settling goes on when the client already has its answer."""
 
+QUIET = 0.05
+"""Seconds without a change after which nothing more is expected."""
+
 
 class Counters:
     """Remembers what each limit's counters amount to when it is made."""
 
     def __init__(self, proxy: Proxy) -> None:
         self._file = proxy.data_dir / "counters.db"
-        self._before = self.read()
+        self._before = self._settled()
+
+    def _settled(self) -> dict[str, int]:
+        """What they amount to when nothing moves any more: an earlier exchange may still be settling."""
+        found = self.read()
+        while True:
+            time.sleep(QUIET)
+            if found == (found := self.read()):
+                return found
 
     def read(self) -> dict[str, int]:
         """Totals by limit, over all windows and keys."""
