@@ -6,6 +6,7 @@ from typing import Any
 
 from redis import exceptions
 
+from limiter.redis_settings import Address, Cluster, RedisSettings
 from limiter.stores.contract import StoreError
 from limiter.stores.redis_dial import Dialer
 from limiter.stores.redis_errors import LostError, RefusedError, lost
@@ -13,7 +14,6 @@ from limiter.stores.redis_keys import SLOTS, slot
 from limiter.stores.redis_lane import FAILURES, Lane
 from limiter.stores.redis_script import Call
 from limiter.stores.redis_servers import ask, first_answer
-from limiter.stores.redis_settings import Address, Cluster, RedisSettings
 
 ASKED_AT_ONCE = 5
 """Nodes that are asked for the map."""

@@ -9,7 +9,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.credentials import CredentialProvider
 
-from limiter.stores.redis_settings import Address, Credentials, RedisSettings, Tls
+from limiter.redis_settings import Address, Credentials, RedisSettings, Tls
 
 Connection = driver.AbstractConnection
 

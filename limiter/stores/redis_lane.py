@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 from redis import exceptions
 
+from limiter.redis_settings import RedisSettings
 from limiter.stores.contract import StoreError
 from limiter.stores.redis_dial import Connection
 from limiter.stores.redis_errors import RefusedError, forbids_digests, is_unknown_script, lost
 from limiter.stores.redis_script import Call
-from limiter.stores.redis_settings import RedisSettings
 
 MOST_AT_ONCE = 256
 """Calls in one pipeline, so that a large crowd is answered in parts."""

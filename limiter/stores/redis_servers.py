@@ -7,10 +7,10 @@ from typing import Any, Protocol
 
 from redis import exceptions
 
+from limiter.redis_settings import Address, RedisSettings, Sentinel
 from limiter.stores.redis_dial import Connection, Dialer
 from limiter.stores.redis_lane import FAILURES, Lane
 from limiter.stores.redis_script import Call
-from limiter.stores.redis_settings import Address, RedisSettings, Sentinel
 
 
 class Servers(Protocol):

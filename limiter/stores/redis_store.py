@@ -18,12 +18,12 @@ from collections.abc import Sequence
 from redis.credentials import CredentialProvider
 
 from limiter.counters import Acquired, Charge, Correction
+from limiter.redis_settings import RedisSettings
 from limiter.stores.contract import LEASE, Clock
 from limiter.stores.redis_cluster import ClusterServers
 from limiter.stores.redis_dial import Dialer
 from limiter.stores.redis_keys import TAG
 from limiter.stores.redis_servers import OneServer, SentinelServers, Servers
-from limiter.stores.redis_settings import RedisSettings
 from limiter.stores.redis_spread import Spread
 from limiter.stores.redis_steps import Steps
 

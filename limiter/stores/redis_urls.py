@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from limiter.stores.redis_settings import (
+from limiter.redis_settings import (
     LOCAL,
     Address,
     Cluster,

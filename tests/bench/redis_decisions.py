@@ -19,12 +19,12 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from limiter.counters import Charge, Correction
+from limiter.redis_settings import RedisSettings
 from limiter.stores import redis_script
 from limiter.stores.contract import LEASE
 from limiter.stores.redis_dial import Dialer
 from limiter.stores.redis_keys import TAG, books
 from limiter.stores.redis_servers import OneServer
-from limiter.stores.redis_settings import RedisSettings
 from limiter.stores.redis_store import RedisStore
 from tests.bench.table import head, row, show
 from tests.servers.valkey import Server, started

@@ -6,7 +6,7 @@ import ssl
 from contextlib import suppress
 from typing import Self
 
-from limiter.stores.redis_settings import Address
+from limiter.redis_settings import Address
 
 
 class Front:

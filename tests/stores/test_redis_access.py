@@ -16,8 +16,8 @@ from redis import Redis
 from redis.credentials import CredentialProvider
 
 from limiter.counters import Charge, Correction
+from limiter.redis_settings import Credentials, RedisSettings, Timeouts, Tls
 from limiter.stores.contract import StoreError
-from limiter.stores.redis_settings import Credentials, RedisSettings, Timeouts, Tls
 from limiter.stores.redis_store import RedisStore
 from limiter.stores.redis_urls import parse_url
 from tests.e2e.certificates import Certificates, issue

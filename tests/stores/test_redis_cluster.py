@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from limiter.counters import Charge, Correction
+from limiter.redis_settings import Cluster, RedisSettings, Timeouts
 from limiter.stores.contract import StoreError
 from limiter.stores.redis_keys import slot
-from limiter.stores.redis_settings import Cluster, RedisSettings, Timeouts
 from limiter.stores.redis_store import RedisStore
 from tests.servers import shared, valkey
 from tests.stores.redis_load import Load

@@ -10,8 +10,8 @@ import pytest
 from redis import Redis
 
 from limiter.counters import Charge, Correction
+from limiter.redis_settings import Address, RedisSettings, Timeouts
 from limiter.stores.contract import StoreError
-from limiter.stores.redis_settings import Address, RedisSettings, Timeouts
 from limiter.stores.redis_store import RedisStore
 from tests.servers import valkey
 from tests.servers.front import Front

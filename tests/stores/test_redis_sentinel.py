@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from limiter.counters import Charge
+from limiter.redis_settings import Address, Credentials, RedisSettings, Sentinel, Timeouts
 from limiter.stores.contract import StoreError
-from limiter.stores.redis_settings import Address, Credentials, RedisSettings, Sentinel, Timeouts
 from limiter.stores.redis_store import RedisStore
 from limiter.stores.redis_urls import parse_url
 from tests.servers import shared, valkey

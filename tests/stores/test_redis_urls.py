@@ -2,7 +2,7 @@
 
 import pytest
 
-from limiter.stores.redis_settings import (
+from limiter.redis_settings import (
     Address,
     Cluster,
     Credentials,
