@@ -98,7 +98,7 @@ class AiLimit:
 
     @survives_bug
     def responseheaders(self, flow: http.HTTPFlow) -> None:
-        attach_tap(flow, with_fields=self._in_force().running.configuration.settings.rate_limit_headers)
+        attach_tap(flow, self._in_force().running.replies)
 
     @survives_bug
     def response(self, flow: http.HTTPFlow) -> None:

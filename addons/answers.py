@@ -2,7 +2,7 @@
 
 from mitmproxy import http
 
-from limiter.refusals import Answer
+from limiter.voices import Answer
 
 OURS = "ai_limit.answered"
 """Metadata of flows whose response was made here: neither metered nor touched again."""

@@ -18,11 +18,11 @@ from limiter.app import App
 from limiter.decisions import Refusal, Standing, Unpriced
 from limiter.facts import Facts
 from limiter.meters import Usage
-from limiter.ratelimit_headers import fields as ratelimit_fields
-from limiter.refusals import Answer, answer, failure
+from limiter.refusals import failure
 from limiter.stores.contract import StoreError
 from limiter.usage.providers import Endpoint, upgrades
 from limiter.usage.requests import Ask, read_request, takes_long, with_usage_asked
+from limiter.voices import Answer
 
 logger = logging.getLogger(__name__)
 
@@ -89,6 +89,9 @@ class Enforcement:
             return
         exchange.sent = flow.client_conn.connected
         EXCHANGES.put(flow, exchange)
+        if exchange.admission:
+            for name, value in running.replies.asks(exchange.admission.standings, exchange.admission.now):
+                flow.request.headers[name] = value
         asked = await _off_the_loop(headers, body, with_usage_asked, ask, body)
         if asked is not None:
             _ask_for_usage(flow, exchange, asked)
@@ -128,10 +131,7 @@ class Enforcement:
         self._say(
             name, "ai-limit: limit %r refuses requests (%s %r)", name, refusal.facts.provider, refusal.facts.model
         )
-        made = answer(refusal, streaming=ask.streaming)
-        if not self._app.running.configuration.settings.rate_limit_headers:
-            return made
-        return made._replace(headers=(*made.headers, *ratelimit_fields(refusal.standings, refusal.now)))
+        return self._app.running.replies.refuse(refusal, streaming=ask.streaming)
 
     def _warn(self, standings: tuple[Standing, ...], facts: Facts) -> None:
         for standing in standings:

@@ -17,12 +17,13 @@ from addons.attachments import Attachment
 from addons.exchange import Exchange, Followed, Settlements
 from limiter.facts import Facts
 from limiter.meters import Usage
-from limiter.refusals import Answer, failure
+from limiter.refusals import failure
 from limiter.session_errors import ending
 from limiter.usage.requests import Ask
 from limiter.usage.session import Beside, Objection, Session
 from limiter.usage.sessions import session
 from limiter.usage.turns import Turn
+from limiter.voices import Answer
 
 logger = logging.getLogger(__name__)
 

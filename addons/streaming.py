@@ -8,7 +8,7 @@ from mitmproxy import http
 from addons.answers import OURS
 from addons.exchange import EXCHANGES
 from addons.traffic import fields
-from limiter.ratelimit_headers import fields as ratelimit_fields
+from limiter.replies import Replies
 from limiter.usage.tap import Tap
 
 logger = logging.getLogger(__name__)
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 Feed = Callable[[bytes], bytes | list[bytes]]
 
 
-def attach_tap(flow: http.HTTPFlow, *, with_fields: bool) -> None:
+def attach_tap(flow: http.HTTPFlow, replies: Replies) -> None:
     """On the response's headers: streams the body through a tap. Unmetered bodies are streamed without one."""
     response = flow.response
     if response is None or flow.metadata.get(OURS) or response.status_code == 101:
@@ -33,8 +33,8 @@ def attach_tap(flow: http.HTTPFlow, *, with_fields: bool) -> None:
         response.headers.pop("content-encoding", None)
         if response.headers.pop("content-length", None) is not None and flow.request.http_version.startswith("HTTP/1"):
             response.headers["transfer-encoding"] = "chunked"
-    if with_fields and (admission := exchange.admission) and admission.standings:
-        for name, value in ratelimit_fields(admission.standings, admission.now):
+    if (admission := exchange.admission) and admission.standings:
+        for name, value in replies.fields(admission.standings, admission.now):
             response.headers.add(name, value)
     response.stream = _rewriting(tap) if tap.rewrites else _following(tap)
 

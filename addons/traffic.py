@@ -26,6 +26,12 @@ def fields(headers: http.Headers) -> dict[str, str]:
     return joined
 
 
+def _each(headers: http.Headers) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        [(name.decode("latin-1").lower(), value.decode("utf-8", "surrogateescape")) for name, value in headers.fields]
+    )
+
+
 def endpoint_of(request: http.Request, headers: dict[str, str], directory: Directory) -> Endpoint | None:
     """The endpoint that a request goes to; None when its host is not known.
 
@@ -53,6 +59,7 @@ def facts_of(flow: http.HTTPFlow, headers: dict[str, str], ask: Ask, settings: S
         host=_host(request, ask.endpoint),
         method=request.method,
         path=path_of(ask.endpoint, request.path),
+        target=request.path,
         ip=identity.client_address(flow.client_conn.peername[0], headers, settings.trusted_peers),
         credential=identity.credential(headers, parameters, ask.endpoint.api),
         consumer=user[0] if user else "",
@@ -60,6 +67,7 @@ def facts_of(flow: http.HTTPFlow, headers: dict[str, str], ask: Ask, settings: S
         session=identity.session(headers),
         machine=MACHINE,
         headers=headers,
+        fields=_each(request.headers),
         query=parameters,
         cookies=dict(request.cookies.items()),
     )

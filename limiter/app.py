@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,8 +10,9 @@ import platformdirs
 
 from limiter.config import ConfigError, Configuration, Notice, Place, load
 from limiter.engine import Engine
+from limiter.ledgers import Ledger
 from limiter.prices import Prices
-from limiter.settings import Settings
+from limiter.replies import NativeVoice, Replies
 from limiter.stores.contract import Clock, Store, StoreError, wall_clock
 from limiter.stores.fallback import FallbackStore
 from limiter.stores.memory import MemoryStore
@@ -57,8 +58,11 @@ class Running(NamedTuple):
     directory: Directory
     engine: Engine
     prices: Prices
-    store: Store
+    replies: Replies
+    stores: Mapping[Ledger | None, Store]
+    """Under None the one of the native dialect."""
     store_url: str
+    """Of that one."""
 
 
 class App:
@@ -131,14 +135,17 @@ class App:
                 problem = failed  # The others' leases must not run out for it.
         for running in [old for old in self._retired if old.engine.running == 0]:
             self._retired.remove(running)
-            if all(running.store is not other.store for other in (*self._retired, self.running)):
-                await running.store.close()
+            used = {id(store) for other in (*self._retired, self.running) for store in other.stores.values()}
+            for store in running.stores.values():
+                if id(store) not in used:
+                    await store.close()
         if problem:
             raise problem
 
     async def close(self) -> None:
         """Writes what is waiting and closes every store."""
-        for store in {id(running.store): running.store for running in (*self._retired, self.running)}.values():
+        in_use = [store for running in (*self._retired, self.running) for store in running.stores.values()]
+        for store in {id(store): store for store in in_use}.values():
             await store.close()
 
     def _compose(self, configuration: Configuration, before: Running | None) -> Running:
@@ -146,20 +153,47 @@ class App:
         if unknown := [host for host, provider in settings.providers.items() if provider not in MAPPABLE]:
             raise ConfigError(self._misfit(configuration, host, settings.providers[host]) for host in unknown)
         url = self._sources.store or settings.store or f"sqlite:///{(self._sources.data / 'counters.db').absolute()}"
+        stores = self._stores(configuration, url, before)
+        prices = Prices(settings.prices, settings.on_unknown_price, settings.models)
+        engine = Engine(configuration.policy, stores, prices, self._clock, new_id)
+        replies = Replies(NativeVoice(settings.rate_limit_headers))
+        return Running(configuration, Directory(settings.providers), engine, prices, replies, stores, url)
+
+    def _stores(self, configuration: Configuration, url: str, before: Running | None) -> Mapping[Ledger | None, Store]:
+        """The store of each ledger. Those that were open before stay, with all that they count or owe."""
+        settings = configuration.settings
+        stores: dict[Ledger | None, Store] = {}
         if before is not None and url == before.store_url:
-            store = before.store
-            if isinstance(store, FallbackStore):
-                store.adjust(settings.on_store_error, settings.store_timeout)
+            own = before.stores[None]
+            if isinstance(own, FallbackStore):
+                own.adjust(settings.on_store_error, settings.store_timeout)
+            stores[None] = own
         else:
             try:
-                opened = open_store(url, clock=self._clock)
+                stores[None] = self._opened(
+                    Ledger(store=url, on_error=settings.on_store_error, timeout=settings.store_timeout)
+                )
             except ValueError as problem:
                 place = configuration.places.get(("store",), Place(STORE_VARIABLE, 0))
                 raise ConfigError([Notice(place, "", str(problem))]) from problem
-            store = _with_fallback(opened, settings, self._clock)
-        prices = Prices(settings.prices, settings.on_unknown_price, settings.models)
-        engine = Engine(configuration.policy, store, prices, self._clock, new_id)
-        return Running(configuration, Directory(settings.providers), engine, prices, store, url)
+        for ledger in {rule.ledger for rule in configuration.policy.rules if rule.ledger is not None}:
+            known = (
+                before.stores.get(ledger) if before is not None and (ledger.store or url == before.store_url) else None
+            )
+            stores[ledger] = known or self._opened(replace(ledger, store=ledger.store or url))
+        return stores
+
+    def _opened(self, ledger: Ledger) -> Store:
+        """The store and what is done while it is away; memory is never away.
+
+        Raises:
+            ValueError: no such store.
+            StoreError: it cannot be opened.
+        """
+        store = open_store(ledger.store, clock=self._clock)
+        if isinstance(store, MemoryStore):
+            return store
+        return FallbackStore(store, ledger.on_error, self._clock, ledger.timeout)
 
     def _misfit(self, configuration: Configuration, host: str, found: str) -> Notice:
         place = configuration.places.get(("providers", host), Place(str(self._sources.config), 0))
@@ -171,13 +205,6 @@ class App:
         if self._sources.config.is_dir():
             files.update(path for path in self._sources.config.iterdir() if path.suffix in (".yaml", ".yml", ".json"))
         return {path: _stamp(path) for path in files}
-
-
-def _with_fallback(store: Store, settings: Settings, clock: Clock) -> Store:
-    """The store and what is done while it is away; memory is never away."""
-    if isinstance(store, MemoryStore):
-        return store
-    return FallbackStore(store, settings.on_store_error, clock, settings.store_timeout)
 
 
 def _unknown_providers(configuration: Configuration) -> Iterator[Notice]:

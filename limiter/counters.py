@@ -66,6 +66,8 @@ class Reading(NamedTuple):
     """Milliseconds; when the counter ends, also of an anchored one that this batch began. 0: anchored, not begun."""
     fits: bool
     """There is room for the need, or the charge does not block."""
+    known: bool = True
+    """False: the store did not answer, and all the above is assumed."""
 
 
 class Acquired(NamedTuple):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from limiter.counters import Acquired, Charge, Reading
 from limiter.facts import Facts
 from limiter.plans import Planned
-from limiter.rules import Limit
+from limiter.rules import Limit, Rule
 
 SHORT = 60
 """Seconds. A refusal that ends sooner is a rate limit, worth waiting for; a longer one is a spent budget."""
@@ -17,6 +17,9 @@ class Standing(NamedTuple):
     """Where one limit stands after the decision."""
 
     limit: Limit
+    rule: Rule
+    charge: Charge
+    reading: Reading
     used: int
     """Found at arrival, in the limit's unit; without this request's own part."""
     remaining: int
@@ -51,6 +54,8 @@ class Refusal:
     facts: Facts
     limit: Limit
     """The limit that stays closed for the longest."""
+    rule: Rule
+    """Its rule."""
     used: int
     """Spent or held at arrival, in the limit's unit."""
     need: int
@@ -78,11 +83,15 @@ class Unpriced:
 
 
 def decide(id: str, facts: Facts, planned: tuple[Planned, ...], acquired: Acquired) -> Admission | Refusal:
-    """The outcome of a batch. Of several limits that refuse, the one that opens last is named: no retry is in vain."""
+    """The outcome of a batch. Of several limits that refuse, the one that opens last is named: no retry is in vain.
+
+    A batch that the store admitted may be refused here (`Limit.closes_at_zero`): what it booked is to be given back.
+    """
     admitted = acquired.admitted
     pairs = zip(planned, acquired.readings, strict=True)
     standings = tuple([_standing(item, reading, admitted) for item, reading in pairs])
-    if admitted:
+    closed = [standing for standing in standings if standing.limit.closes_at_zero and standing.over]
+    if admitted and not closed:
         held = True in [item.charge.hold for item in planned]
         return Admission(
             id=id,
@@ -96,13 +105,14 @@ def decide(id: str, facts: Facts, planned: tuple[Planned, ...], acquired: Acquir
     refused = [
         (item.charge.need > item.charge.limit, _opens_at(item.charge, reading, acquired.now), index)
         for index, (item, reading) in enumerate(zip(planned, acquired.readings, strict=True))
-        if not reading.fits
+        if not reading.fits or standings[index] in closed
     ]
     impossible, opens_at, index = max(refused)
     charge = planned[index].charge
     return Refusal(
         facts=facts,
         limit=planned[index].limit,
+        rule=planned[index].rule,
         used=acquired.readings[index].used,
         need=charge.need,
         now=acquired.now,
@@ -119,8 +129,10 @@ def _standing(planned: Planned, reading: Reading, admitted: bool) -> Standing:
     remaining = max(0, left - charge.take if admitted else left)
     end = charge.start + charge.size
     reset_at = end if charge.expires_at else reading.expires_at or end
+    limit = plan.limit
+    over = left == 0 if limit.closes_at_zero else charge.need > left and limit.checked
     # By position, as names take twice the time.
-    return Standing(plan.limit, used, remaining, reset_at, charge.size, charge.need > left)
+    return Standing(limit, plan.rule, charge, reading, used, remaining, reset_at, charge.size, over)
 
 
 def _opens_at(charge: Charge, reading: Reading, now: int) -> int:

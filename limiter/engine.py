@@ -4,28 +4,37 @@ This is the only place that awaits a store while a request waits: select → pla
 client's path, price → correct → settle.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from weakref import WeakSet
 
+from limiter.bookings import Bookings
 from limiter.counters import Charge, Correction, Reading
 from limiter.decisions import Admission, Refusal, Unpriced, decide
 from limiter.facts import Facts
+from limiter.ledgers import Ledger
 from limiter.meters import Usage
-from limiter.plans import NOTHING_HELD, PREFIX, Held, Planned, charges, reserves
+from limiter.plans import NOTHING_HELD, PREFIX, Held, Plan, Planned, reserves
 from limiter.prices import Prices
 from limiter.rules import Policy
 from limiter.selection import Selector
-from limiter.stores.contract import LEASE, Store
+from limiter.stores.contract import Store
 from limiter.usage.forecast import Forecast
 
 Clock = Callable[[], int]
 """Milliseconds since the epoch."""
 Measure = Callable[[], Awaitable[Forecast]]
 """Counts the tokens of the request at hand; called only when a limit reserves."""
+Count = Callable[[Sequence[Plan]], Awaitable[Mapping[str, int]]]
+"""The custom units of the request at hand, by name, that the limits ask for (`Plan.asked`)."""
 
-_UNSENT = Usage()
+
+async def count_nothing(_: Sequence[Plan]) -> Mapping[str, int]:
+    """For requests of which no custom unit is known."""
+    return {}
+
+
 UNDER_WAY = 100
 """Milliseconds that a settlement may take to the store: a window that ends so soon is taken for over."""
 CLAIMED = 24 * 60 * 60 * 1000
@@ -33,21 +42,28 @@ CLAIMED = 24 * 60 * 60 * 1000
 
 
 class Engine:
-    """A policy in force, over one store."""
+    """A policy in force, over its stores."""
 
-    def __init__(self, policy: Policy, store: Store, prices: Prices, clock: Clock, new_id: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        stores: Mapping[Ledger | None, Store],
+        prices: Prices,
+        clock: Clock,
+        new_id: Callable[[], str],
+    ) -> None:
+        """`stores` has one for each ledger of the policy, and under None the one of the native dialect."""
         self.policy = policy
         self._selector = Selector(policy)
-        self._store = store
+        self._bookings = Bookings(policy, stores, clock)
         self._prices = prices
-        self._clock = clock
         self._new_id = new_id
-        self._offset = 0
-        """Milliseconds that the store's clock is ahead of ours, as of its last answer."""
         self._open: WeakSet[Admission] = WeakSet()
         """Not settled yet. Weak, so that an exchange that vanished without a trace is renewed no more."""
 
-    async def admit(self, facts: Facts, measure: Measure, *, local: bool = False) -> Admission | Refusal | Unpriced:
+    async def admit(
+        self, facts: Facts, measure: Measure, count: Count = count_nothing, *, local: bool = False
+    ) -> Admission | Refusal | Unpriced:
         """Decides on a request and books what it takes, in one round trip; without limits that apply, in none.
 
         Args:
@@ -58,27 +74,26 @@ class Engine:
         """
         plans = self._selector.select(facts)
         if not plans:
-            return Admission(
-                id="", facts=facts, planned=(), readings=(), standings=(), now=self._clock() + self._offset, held=False
-            )
+            arrival = self._bookings.now()
+            return Admission(id="", facts=facts, planned=(), readings=(), standings=(), now=arrival, held=False)
         if self._prices.blocks(facts.provider, facts.model, local=local):
             for plan in plans:
                 if plan.limit.meter == "cost":
                     return Unpriced(facts=facts, limit=plan.limit)
         held = self._hold(facts, await measure(), local=local) if reserves(plans) else NOTHING_HELD
+        if any(plan.asked for plan in plans):
+            held = held._replace(asked=await count(plans))
+        now = self._bookings.now
         while True:
-            planned = charges(plans, facts, held, self._clock() + self._offset)
+            planned = tuple([Planned(plan, plan.charge(facts, held, now(plan.rule))) for plan in plans])
             batch = self._new_id()
-            booked = [item.charge for item in planned]
-            acquired = await self._store.acquire(batch, booked)
-            now = acquired.now
-            self._offset = now - self._clock()
+            acquired, late = await self._bookings.acquire(batch, planned)
             outcome = decide(batch, facts, planned, acquired)
-            if not [charge for charge in booked if 0 < charge.expires_at <= now]:
+            if acquired.admitted and (late or isinstance(outcome, Refusal)):
+                await self._give_back(batch, facts, planned, acquired.readings)
+            # What was booked in a window that ended on the way to the store counts for nothing, so decide again.
+            if not late:
                 break
-            # A window ended on the way to the store: what was booked there counts for nothing, so decide again.
-            if isinstance(outcome, Admission):
-                await self.cancel(outcome)
         if isinstance(outcome, Admission):
             self._open.add(outcome)
         return outcome
@@ -96,7 +111,15 @@ class Engine:
             StoreError: nothing was booked, or it is unknown whether it was.
         """
         priced = self.priced(usage, admission.facts, model, local=local)
-        await self._correct(admission, priced, keep_requests=True)
+        self._open.discard(admission)
+        now = self._bookings.now
+        corrections = [
+            (item.plan.rule, _correction(item, reading, admission.facts, actual, now(item.plan.rule) + UNDER_WAY))
+            for item, reading in zip(admission.planned, admission.readings, strict=True)
+            if item.plan.settles and ((actual := item.plan.consumed(admission.facts, priced)) or item.charge.take)
+        ]
+        if corrections:
+            await self._bookings.settle(admission.id, corrections)
         return priced
 
     async def cancel(self, admission: Admission) -> None:
@@ -105,7 +128,8 @@ class Engine:
         Raises:
             StoreError: as `settle`.
         """
-        await self._correct(admission, _UNSENT, keep_requests=False)
+        self._open.discard(admission)
+        await self._give_back(admission.id, admission.facts, admission.planned, admission.readings)
 
     async def book(self, facts: Facts, usage: Usage, model: str = "", *, local: bool = False) -> Usage:
         """Books usage that no admission stands for, as work is reported that was begun elsewhere.
@@ -119,14 +143,14 @@ class Engine:
             StoreError: as `settle`.
         """
         priced = self.priced(usage, facts, model, local=local)
-        now = self._clock() + self._offset
+        now = self._bookings.now
         corrections = [
-            Correction(plan.bare(facts, now), plan.meter(priced))
+            (plan.rule, Correction(plan.bare(facts, now(plan.rule)), actual))
             for plan in self._selector.select(facts)
-            if plan.settles
+            if plan.settles and (actual := plan.consumed(facts, priced))
         ]
         if corrections:
-            await self._store.settle(self._new_id(), corrections)
+            await self._bookings.settle(self._new_id(), corrections)
         return priced
 
     async def claim(self, work: str) -> bool:
@@ -138,7 +162,7 @@ class Engine:
         # A counter that one claim fills: atomic, shared and durable as far as the store is. No limit's name has a `!`
         # in keys.
         charge = Charge(f"{PREFIX}:!once:{work}", limit=1, need=1, take=1, ttl=CLAIMED, size=CLAIMED)
-        return (await self._store.acquire(self._new_id(), [charge])).admitted
+        return (await self._bookings.own.acquire(self._new_id(), [charge])).admitted
 
     async def renew(self) -> None:
         """Extends the leases of all running exchanges; call it several times within `LEASE`.
@@ -146,8 +170,7 @@ class Engine:
         Raises:
             StoreError: no lease is known to be extended.
         """
-        if ids := [admission.id for admission in self._open if admission.held]:
-            await self._store.renew(ids, LEASE)
+        await self._bookings.renew([(admission.id, admission.planned) for admission in self._open if admission.held])
 
     @property
     def running(self) -> int:
@@ -193,18 +216,18 @@ class Engine:
         return Held(priced(0), likely, most)
 
     def _now(self) -> datetime:
-        return datetime.fromtimestamp((self._clock() + self._offset) / 1000, UTC)
+        return datetime.fromtimestamp(self._bookings.now() / 1000, UTC)
 
-    async def _correct(self, admission: Admission, usage: Usage, *, keep_requests: bool) -> None:
-        self._open.discard(admission)
-        now = self._clock() + self._offset + UNDER_WAY
+    async def _give_back(self, id: str, facts: Facts, planned: Sequence[Planned], readings: Sequence[Reading]) -> None:
+        """Undoes what a batch booked."""
+        now = self._bookings.now
         corrections = [
-            _correction(item, reading, admission.facts, item.plan.meter(usage) if keep_requests else 0, now)
-            for item, reading in zip(admission.planned, admission.readings, strict=True)
-            if item.plan.settles or not keep_requests
+            (item.plan.rule, _correction(item, reading, facts, 0, now(item.plan.rule) + UNDER_WAY))
+            for item, reading in zip(planned, readings, strict=True)
+            if item.charge.take
         ]
         if corrections:
-            await self._store.settle(admission.id, corrections)
+            await self._bookings.settle(id, corrections)
 
 
 def _correction(planned: Planned, reading: Reading, facts: Facts, actual: int, now: int) -> Correction:

@@ -4,8 +4,9 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple
 
+from limiter.voices import Fields
+
 Kind = Literal["rate", "budget", "forbidden", "invalid", "internal", "unavailable", "unsupported"]
-Fields = tuple[tuple[str, str], ...]
 
 
 class Problem(NamedTuple):

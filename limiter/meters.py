@@ -82,4 +82,23 @@ METERS: Mapping[str, Meter] = MappingProxyType(
         "cost": lambda usage: usage.cost or 0,
     }
 )
-"""Every meter reads a non-negative whole number: tokens, requests, or billionths of a dollar."""
+"""Each reads a whole number that is not negative: tokens, requests, or billionths of a dollar."""
+
+UNIT = "unit:"
+"""First part of the names of meters that read a custom unit: `unit:videos`."""
+ASKED = "asked:"
+"""First part of the names of meters whose number is known when a request arrives, so that it is booked at once."""
+
+
+def meter(name: str) -> Meter:
+    """The meter of a name: one of `METERS`, or `unit:NAME` and `asked:NAME`, which read `Usage.units` by `NAME`.
+
+    A number of `unit:NAME` may be negative, where an upstream gives quota back.
+
+    Raises:
+        KeyError: no such meter.
+    """
+    if name.startswith((UNIT, ASKED)):
+        _, _, unit = name.partition(":")
+        return lambda usage: usage.units.get(unit, 0)
+    return METERS[name]

@@ -1,15 +1,18 @@
 """From limits that apply to charges on counters: the key, the window, what must be free and what is booked now."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import quote
 
 from limiter.counters import Charge
-from limiter.facts import Facts, Read, is_secret, reader
+from limiter.dimensions import Read, is_secret, reader
+from limiter.facts import Facts
 from limiter.identity import digest
-from limiter.meters import METERS, Usage
-from limiter.rules import Limit, Rule
+from limiter.lookup import test
+from limiter.meters import ASKED, Usage, meter
+from limiter.rules import KeyLayout, Limit, Rule
 from limiter.windows import Window
 
 PREFIX = "{ai-limit}"
@@ -24,6 +27,8 @@ class Held(NamedTuple):
     """Its input alone: what stays booked when the answer is never seen."""
     likely: Usage
     most: Usage
+    asked: Mapping[str, int] = MappingProxyType({})
+    """Custom units by name that are known when the request arrives."""
 
 
 NOTHING_HELD = Held(Usage(), Usage(), Usage())
@@ -32,20 +37,27 @@ NOTHING_HELD = Held(Usage(), Usage(), Usage())
 class Plan:
     """A limit, ready to be charged: the parts that requests or windows share are worked out once."""
 
-    __slots__ = ("_fixed", "_laid", "_readers", "_stem", "limit", "meter", "reserves", "rule", "settles")
+    __slots__ = ("_blocks", "_counts", "_fixed", "_laid", "_layout", "_readers", "asked", "limit", "meter", "reserves",
+        "rule", "settles")  # fmt: skip
 
     def __init__(self, rule: Rule, limit: Limit) -> None:
         self.rule = rule
         self.limit = limit
-        self.meter = METERS[limit.meter]
-        self.settles = limit.meter != "requests"
+        self.meter = meter(limit.meter)
+        self.asked = limit.meter.removeprefix(ASKED) if limit.meter.startswith(ASKED) else ""
+        """Name of the custom unit that must be known when a request arrives; empty: none."""
+        self.settles = limit.meter != "requests" and not self.asked
         """What it counts is known when the exchange has ended."""
         self.reserves = limit.reserve != "none"
         """Needs to know beforehand what a request may consume."""
-        self._fixed = None if self.settles and self.reserves else _amounts(limit, NOTHING_HELD)
-        self._readers = tuple(map(_reader, limit.per))
-        self._stem = f"{PREFIX}:{quote(limit.name, safe='')}:{limit.window.label}:"
-        self._laid = _Laid(0, 0, 0, 0, 0, "", "")
+        known_now = not self.asked and not (self.settles and self.reserves)
+        self._fixed = _amounts(limit, NOTHING_HELD) if known_now else None
+        self._counts = limit.only and test(limit.only)
+        self._blocks = limit.mode == "enforce" and limit.checked and not limit.closes_at_zero
+        self._readers = tuple(map(reader if limit.key else _reader, limit.per))
+        stem = f"{PREFIX}:{quote(limit.name, safe='')}:{limit.window.label}:"
+        self._layout = limit.key or stem
+        self._laid = _Laid(0, 0, 0, 0, 0, "", "", None)
 
     def charge(self, facts: Facts, held: Held, now: int) -> Charge:
         """What the limit charges a request.
@@ -56,34 +68,44 @@ class Plan:
         limit = self.limit
         laid = self._laid
         if not laid.since <= now < laid.until:
-            laid = self._laid = _lay(limit.window, self._stem, now)
-        _, _, start, size, expires_at, head, previous = laid
-        values = ""
-        for read in self._readers:
-            value = read(facts)
-            values += f":{_quoted(value) if _is_odd(value) else value}"
+            laid = self._laid = _lay(limit.window, self._layout, now)
+        _, _, start, size, expires_at, head, tail, before = laid
+        if limit.key:
+            values = ":".join([read(facts) for read in self._readers])
+        else:
+            values = ""
+            for read in self._readers:
+                value = read(facts)
+                values += f":{_quoted(value) if _is_odd(value) else value}"
         need, take, keep = self._fixed or _amounts(limit, held)
+        if self._counts and not self._counts(facts):
+            take = keep = 0
         # By position, which takes half the time: key, limit, need, take, ttl, expires_at, previous, start, size, hold,
-        # keep, penalty, blocks.
+        # keep, penalty, blocks, capped.
         return Charge(
-            head + values,
+            f"{head}{values}{tail}",
             limit.amount,
             need,
             take,
             size,
             expires_at,
-            previous and previous + values,
+            f"{before[0]}{values}{before[1]}" if before else "",
             start,
             size,
             self.settles and take > 0,
             keep,
-            0,
-            limit.mode == "enforce",
+            take if limit.penalty else 0,
+            self._blocks,
+            limit.capped,
         )
 
     def bare(self, facts: Facts, now: int) -> Charge:
         """The charge of usage that no request stands for: on the window of `now`, with nothing booked beforehand."""
-        return self.charge(facts, NOTHING_HELD, now)._replace(need=0, take=0, hold=False, keep=0)
+        return self.charge(facts, NOTHING_HELD, now)._replace(need=0, take=0, hold=False, keep=0, penalty=0)
+
+    def consumed(self, facts: Facts, usage: Usage) -> int:
+        """What an exchange amounts to: nothing where the limit counts other exchanges only."""
+        return 0 if self._counts and not self._counts(facts) else self.meter(usage)
 
 
 class Planned(NamedTuple):
@@ -96,19 +118,14 @@ class Planned(NamedTuple):
     def limit(self) -> Limit:
         return self.plan.limit
 
+    @property
+    def rule(self) -> Rule:
+        return self.plan.rule
+
 
 def reserves(plans: Iterable[Plan]) -> bool:
     """Whether any limit reserves, so that the request's size must be known beforehand."""
     return any(plan.reserves for plan in plans)
-
-
-def charges(plans: Iterable[Plan], facts: Facts, held: Held, now: int) -> tuple[Planned, ...]:
-    """The charges of one request, in the limits' order.
-
-    Args:
-        now: milliseconds of the store's clock.
-    """
-    return tuple([Planned(plan, plan.charge(facts, held, now)) for plan in plans])
 
 
 def _reader(dimension: str) -> Read:
@@ -137,22 +154,34 @@ class _Laid(NamedTuple):
     expires_at: int
     head: str
     """The key of its counters, up to the values of the dimensions."""
-    previous: str
-    """The same for the window before; empty where that one does not count."""
+    tail: str
+    """What follows the values."""
+    before: tuple[str, str] | None
+    """Both for the window before; None where that one does not count."""
 
 
-def _lay(window: Window, stem: str, now: int) -> _Laid:
+def _lay(window: Window, layout: KeyLayout | str, now: int) -> _Laid:
     start, end = window.span(now)
     size = end - start
-    head = f"{stem}{start // 1000}"
     match window.kind:
         case "anchored":
             # Until something is booked, the window of every moment is one of its own.
-            return _Laid(start, start, start, size, 0, stem, "")
+            head, tail = (layout, "") if isinstance(layout, str) else (layout.head, "")
+            return _Laid(start, start, start, size, 0, head, tail, None)
         case "sliding":
-            return _Laid(start, end, start, size, end + size, head, f"{stem}{(start - size) // 1000}")
+            return _Laid(start, end, start, size, end + size, *_dated(layout, start), _dated(layout, start - size))
         case _:
-            return _Laid(start, end, start, size, end, head, "")
+            return _Laid(start, end, start, size, end, *_dated(layout, start), None)
+
+
+def _dated(layout: KeyLayout | str, start: int) -> tuple[str, str]:
+    """What stands before and after the values in the keys of the window that began at `start`."""
+    if isinstance(layout, str):
+        return f"{layout}{start // 1000}", ""
+    if layout.dated is None:
+        return layout.head, ""
+    before, after = layout.dated
+    return layout.head, f"{before}{start}{after}"
 
 
 def _amounts(limit: Limit, held: Held) -> tuple[int, int, int]:
@@ -162,13 +191,16 @@ def _amounts(limit: Limit, held: Held) -> tuple[int, int, int]:
     """
     if limit.meter == "requests":
         return 1, 1, 1
-    meter = METERS[limit.meter]
+    if limit.meter.startswith(ASKED):
+        number = held.asked.get(limit.meter.removeprefix(ASKED), 0)
+        return number, number, number
+    read = meter(limit.meter)
     match limit.reserve:
         case "none":
-            return 1, 0, 0
+            return (0 if limit.admits_full else 1), 0, 0
         case "estimate":
-            take = max(1, meter(held.likely))
-            return min(take, max(1, limit.amount)), take, min(take, meter(held.prompt))
+            take = max(1, read(held.likely))
+            return min(take, max(1, limit.amount)), take, min(take, read(held.prompt))
         case "maximum":
-            take = max(1, meter(held.most))
-            return take, take, min(take, meter(held.prompt))
+            take = max(1, read(held.most))
+            return take, take, min(take, read(held.prompt))

@@ -10,17 +10,10 @@ from typing import NamedTuple
 
 from limiter import error_bodies
 from limiter.decisions import SHORT, Refusal
-from limiter.error_bodies import Fields, Kind, Problem
+from limiter.error_bodies import Kind, Problem
 from limiter.facts import Facts
+from limiter.voices import Answer, Fields
 from limiter.wording import refused
-
-
-class Answer(NamedTuple):
-    """A response. The caller adds `content-length`."""
-
-    status: int
-    headers: Fields
-    body: bytes
 
 
 class Moment(NamedTuple):

@@ -3,14 +3,34 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from limiter.facts import reader
+from limiter.dimensions import reader
+from limiter.ledgers import Ledger
+from limiter.voices import Voice
 from limiter.windows import Window
 
 Mode = Literal["enforce", "warn", "shadow"]
 Reserve = Literal["none", "estimate", "maximum"]
-Dialect = Literal["native"]
+
+
+class KeyLayout(NamedTuple):
+    """The keys of a foreign gateway's counters, byte for byte, so that both share them.
+
+    Values of the dimensions stand in them as they are, joined by colons.
+    """
+
+    head: str
+    """Before the values."""
+    dated: tuple[str, str] | None = None
+    """Before and after the window's start, in milliseconds, which follows the values; None: there is none."""
+
+
+class Choice(NamedTuple):
+    """An alternative: of all rules that share `of`, those apply whose option is that of the first one that matches."""
+
+    of: str
+    option: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +40,9 @@ class Limit:
     name: str
     """Unique in its policy; part of the counters' keys, so renaming it starts new counters."""
     meter: str
-    """A key of `meters.METERS`."""
+    """See `meters.meter`."""
     amount: int
-    """Requests, tokens, or billionths of a dollar."""
+    """Requests, tokens, billionths of a dollar, or parts of a custom unit (see `scale`)."""
     window: Window
     per: tuple[str, ...] = ()
     """Dimensions (`facts.reader`); one counter for each combination of their values. None: one for all."""
@@ -30,6 +50,22 @@ class Limit:
     reserve: Reserve = "none"
     status: int | None = None
     """HTTP status of a refusal; None: what suits the calling client best."""
+    scale: int = 1
+    """How many of the amount's units make one that people are shown, where the meter does not say so itself."""
+    key: KeyLayout | None = None
+    """None: keys of our own."""
+    admits_full: bool = False
+    """A request passes when exactly the whole amount is used."""
+    capped: bool = False
+    """What an exchange consumed is dropped when more than the amount is used already."""
+    penalty: bool = False
+    """A refused request is counted all the same."""
+    only: "Condition | None" = None
+    """Exchanges that are counted; the limit is checked for all to which the rule applies."""
+    checked: bool = True
+    """False: it is counted, and shown where the voice does, but refuses nothing on arrival."""
+    closes_at_zero: bool = False
+    """Refuses when exactly nothing is left on arrival; a negative rest passes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +108,16 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Limits that apply to requests which meet every condition."""
+    """Limits that apply to requests which meet every condition. Without limits it can still claim a choice."""
 
     limits: tuple[Limit, ...]
     conditions: tuple[Condition, ...] = ()
-    dialect: Dialect = "native"
-    """Whose refusals and headers the rule speaks."""
+    choices: tuple[Choice, ...] = ()
+    """The outer ones first: an option is only claimed by a rule that applies as far as the choices before say."""
+    voice: Voice | None = None
+    """Whose refusals and headers the rule speaks; None: the native dialect's."""
+    ledger: Ledger | None = None
+    """Where its counters are; None: where those of the native dialect are."""
 
 
 @dataclass(frozen=True, slots=True)

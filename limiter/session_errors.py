@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from limiter.error_bodies import encoded
-from limiter.refusals import Answer
+from limiter.voices import Answer
 
 
 class Ending(NamedTuple):

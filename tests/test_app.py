@@ -52,7 +52,7 @@ async def test_another_store_is_opened_and_the_old_one_closed_when_it_is_free(tm
     await app.renew()
 
     with pytest.raises(StoreError):
-        await old.store.acquire("x", [Charge("k", 1, 1, 1, 1000)])
+        await old.stores[None].acquire("x", [Charge("k", 1, 1, 1, 1000)])
     assert isinstance(await app.running.engine.admit(FACTS, measure), Admission)
     await app.close()
 

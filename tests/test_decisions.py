@@ -7,7 +7,7 @@ from limiter.counters import Acquired, Book, Correction, Counter, acquire, settl
 from limiter.decisions import Admission, Refusal, decide
 from limiter.facts import Facts
 from limiter.meters import METERS, Usage
-from limiter.plans import NOTHING_HELD, Held, Planned, charges
+from limiter.plans import NOTHING_HELD, Held, Planned
 from limiter.rules import Limit, Policy, Rule
 from limiter.selection import Selector
 from limiter.windows import Window
@@ -27,7 +27,7 @@ class Budget:
     def ask(self, held: Held = NOTHING_HELD, at: int | None = None) -> Admission | Refusal:
         """Decides, and books where it admits. At another time than now: only looks."""
         now = self.now if at is None else at
-        planned = charges(self._selected, FACTS, held, now)
+        planned = tuple(Planned(plan, plan.charge(FACTS, held, now)) for plan in self._selected)
         acquired, changes = acquire(self.book, [item.charge for item in planned], now)
         if at is None:
             self.book.update(changes)

@@ -46,7 +46,7 @@ def _make(clock: Clock) -> Make:
 
     def make(limit: str, prices: Prices | None = None) -> Engine:
         policy = parse(f"limits: [{{name: a, {limit}}}]", "a.yaml").policy
-        return Engine(policy, store, prices or Prices(), clock, lambda: str(next(ids)))
+        return Engine(policy, {None: store}, prices or Prices(), clock, lambda: str(next(ids)))
 
     return make
 
@@ -134,8 +134,8 @@ async def test_a_window_that_ends_on_the_way_to_the_store_is_decided_again(make:
     engine = make("amount: 1 request per minute")
     clock.now = NOW + MINUTE - 1
     reads = iter([NOW + MINUTE - 1, *[NOW + MINUTE] * 100])
-    engine._clock = lambda: next(reads)
-    store = engine._store
+    engine._bookings._clock = lambda: next(reads)
+    store = engine._bookings.own
     store._clock = lambda: NOW + MINUTE  # type: ignore[attr-defined]
 
     await admitted(engine)

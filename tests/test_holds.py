@@ -31,7 +31,7 @@ TEXT = "The quick brown fox jumps over the lazy dog. "
 
 def engine(reserve: str = "maximum", meter: str = "$100000") -> Engine:
     policy = parse(f"limits: [{{name: a, amount: {meter} per day, reserve: {reserve}}}]", "a.yaml").policy
-    return Engine(policy, MemoryStore(lambda: NOON), Prices(), lambda: NOON, lambda: "1")
+    return Engine(policy, {None: MemoryStore(lambda: NOON)}, Prices(), lambda: NOON, lambda: "1")
 
 
 def asked(url: str, body: dict[str, Any]) -> tuple[Ask, Facts, Forecast]:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from limiter.facts import Facts
 from limiter.meters import Usage
-from limiter.plans import NOTHING_HELD, PREFIX, Held, Plan, charges, reserves
-from limiter.rules import Limit, Mode, Policy, Rule
+from limiter.plans import NOTHING_HELD, PREFIX, Held, Plan, reserves
+from limiter.rules import Condition, KeyLayout, Limit, Mode, Policy, Rule
 from limiter.selection import Selector
 from limiter.windows import Kind, Window
 
@@ -42,9 +42,9 @@ def limit(window: Window = WINDOWS[0], **values: object) -> Limit:
 
 
 def charge_of(one: Limit, held: Held = NOTHING_HELD, facts: Facts = FACTS, now: int = NOW):  # type: ignore[no-untyped-def]
-    (planned,) = charges(select(one), facts, held, now)
-    assert planned.limit is one
-    return planned.charge
+    (plan,) = select(one)
+    assert plan.limit is one
+    return plan.charge(facts, held, now)
 
 
 class TestKey:
@@ -191,7 +191,7 @@ def test_only_enforced_limits_refuse(mode: Mode, blocks: bool) -> None:
 
 def test_the_order_of_the_limits_is_kept() -> None:
     limits = [limit(name=name) for name in "cab"]
-    assert [planned.limit.name for planned in charges(select(*limits), FACTS, NOTHING_HELD, NOW)] == list("cab")
+    assert [plan.limit.name for plan in select(*limits)] == list("cab")
 
 
 def test_only_limits_that_reserve_ask_for_the_size_of_a_request() -> None:
@@ -211,3 +211,38 @@ def test_no_secret_stands_in_a_key(dimension: str) -> None:
 
     assert len(keys) == 2
     assert not any("SECRET" in key for key in keys)
+
+
+class TestForeignLimits:
+    def test_keys_are_laid_out_as_the_gateway_does(self) -> None:
+        layout = KeyLayout("response-ratelimit:r:s:", (":", ":videos:minute"))
+        one = limit(per=("consumer_id|ip",), key=layout)
+        assert charge_of(one).key == "response-ratelimit:r:s:192.0.2.7:1795639680000:videos:minute"
+        known = charge_of(one, facts=replace(FACTS, consumer_id="a:b"))
+        assert known.key == "response-ratelimit:r:s:a:b:1795639680000:videos:minute"
+
+    def test_keys_without_a_date_are_for_windows_that_begin_with_a_booking(self) -> None:
+        one = limit(Window("anchored", 1, "minute"), per=("header:x-team",), key=KeyLayout("higress:team:"))
+        assert charge_of(one).key == "higress:team:a:b"
+
+    def test_a_full_amount_may_still_admit(self) -> None:
+        assert charge_of(limit(admits_full=True)).need == 0
+
+    def test_numbers_that_the_request_brings_are_booked_at_once(self) -> None:
+        one = limit(meter="asked:prompt", penalty=True)
+        (plan,) = select(one)
+        charge = plan.charge(FACTS, NOTHING_HELD._replace(asked={"prompt": 42}), NOW)
+        assert (charge.need, charge.take, charge.penalty, charge.hold) == (42, 42, 42, False)
+        assert not plan.settles
+
+    @pytest.mark.parametrize(("provider", "counted"), [("openai", 700), ("azure", 0)])
+    def test_a_limit_may_count_only_some_of_what_it_is_checked_for(self, provider: str, counted: int) -> None:
+        one = limit(only=Condition.parse("provider", ["openai"]))
+        (plan,) = select(one)
+        facts = replace(FACTS, provider=provider)
+        assert plan.charge(facts, NOTHING_HELD, NOW).need == 1
+        assert plan.consumed(facts, Usage(total_tokens=700)) == counted
+
+    def test_custom_units_may_be_given_back(self) -> None:
+        (plan,) = select(limit(meter="unit:videos"))
+        assert plan.consumed(FACTS, Usage(units={"videos": -2})) == -2

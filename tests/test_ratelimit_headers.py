@@ -10,13 +10,14 @@ from limiter.decisions import Standing
 from limiter.ratelimit_headers import fields
 from limiter.rules import Limit
 from limiter.windows import Window
+from tests import standings
 
 NOW = 1_795_639_680_000
 DAY = Window("calendar", 1, "day")
 
 
 def standing(limit: Limit, remaining: int, seconds: float, size: int = 86_400_000) -> Standing:
-    return Standing(limit, limit.amount - remaining, remaining, NOW + int(seconds * 1000), size, over=False)
+    return standings.standing(limit, limit.amount - remaining, remaining, NOW + int(seconds * 1000), size, over=False)
 
 
 def test_every_limit_is_one_item_of_each_list() -> None:
@@ -61,7 +62,7 @@ SERVICE = rf"{STRING};r=\d{{1,15}};t=[1-9]\d{{0,14}}"
 """RFC 9651 §3.3: strings are printable ASCII with escaped quotes, integers have at most 15 digits."""
 
 STANDINGS = st.builds(
-    Standing,
+    standings.standing,
     limit=st.builds(
         Limit,
         name=st.text(max_size=20),
@@ -79,7 +80,7 @@ STANDINGS = st.builds(
 
 
 @given(st.lists(STANDINGS, min_size=1, max_size=4))
-def test_the_fields_are_structured_fields(standings: list[Standing]) -> None:
-    policy, service = fields(standings, NOW)
+def test_the_fields_are_structured_fields(found: list[Standing]) -> None:
+    policy, service = fields(found, NOW)
     assert re.fullmatch(rf"{POLICY}(?:, {POLICY})*", policy[1])
     assert re.fullmatch(rf"{SERVICE}(?:, {SERVICE})*", service[1])

@@ -7,13 +7,15 @@ import pytest
 
 from limiter.cli import main
 from limiter.config import parse
-from limiter.decisions import Refusal, Standing
-from limiter.facts import NAMED, PLAIN, Facts
+from limiter.decisions import Refusal
+from limiter.dimensions import GROUP, NAMED, PLAIN
+from limiter.facts import Facts
 from limiter.meters import NANO
 from limiter.ratelimit_headers import fields
 from limiter.refusals import answer
-from limiter.rules import Limit
+from limiter.rules import Limit, Rule
 from limiter.windows import Window
+from tests.standings import standing
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 DAY = 86_400_000
@@ -42,14 +44,15 @@ def test_the_refusal_is_what_comes_over_the_wire() -> None:
     refusal = Refusal(
         facts=Facts(provider="openai", api="openai", model="gpt-4o", client="openai-python"),
         limit=day,
+        rule=Rule((day, month)),
         used=used,
         need=need,
         now=NOW,
         retry_after=19_014,
         impossible=False,
         standings=(
-            Standing(day, used, 0, MIDNIGHT, DAY, over=True),
-            Standing(month, used, 100 * NANO - used, MIDNIGHT + 5 * DAY, 30 * DAY, over=False),
+            standing(day, used, 0, MIDNIGHT, DAY, over=True),
+            standing(month, used, 100 * NANO - used, MIDNIGHT + 5 * DAY, 30 * DAY, over=False),
         ),
     )
     given = answer(refusal, streaming=False)
@@ -64,7 +67,7 @@ def test_every_dimension_is_named() -> None:
     (listed,) = re.findall(r"\*\*`match`\*\* takes (.*?);", README, re.DOTALL)
 
     listed = listed.replace(" (networks too)", "").replace("`", "")
-    assert set(re.split(r",\s+", listed)) == {*PLAIN, *(f"{kind}:NAME" for kind in NAMED)}
+    assert set(re.split(r",\s+", listed)) == {*PLAIN, GROUP, *(f"{kind}:NAME" for kind in NAMED)}
 
 
 def test_every_command_is_named() -> None:

@@ -11,13 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from limiter.decisions import Refusal, Standing
+from limiter.decisions import Refusal
 from limiter.error_bodies import BODIES
 from limiter.facts import Facts
 from limiter.identity import CLIENTS
-from limiter.refusals import MANNERS, Answer, answer, failure
+from limiter.refusals import MANNERS, answer, failure
 from limiter.rules import Limit
+from limiter.voices import Answer
 from limiter.windows import Window
+from tests.standings import standing
 
 GOLDEN = Path(__file__).parent / "golden" / "refusals.http"
 NOW = 1_795_639_680_000
@@ -36,16 +38,17 @@ def refusal(
     retry_after: int = 11_520,
     impossible: bool = False,
 ) -> Refusal:
-    standing = Standing(limit, used, 0, NOW + retry_after * 1000, limit.window.size, over=True)
+    found = standing(limit, used, 0, NOW + retry_after * 1000, limit.window.size, over=True)
     return Refusal(
         facts=facts,
         limit=limit,
+        rule=found.rule,
         used=used,
         need=need,
         now=NOW,
         retry_after=retry_after,
         impossible=impossible,
-        standings=(standing,),
+        standings=(found,),
     )
 
 

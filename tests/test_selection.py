@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limiter.facts import Facts, reader
+from limiter.dimensions import reader
+from limiter.facts import Facts
 from limiter.plans import NOTHING_HELD
 from limiter.rules import Condition, Limit, Policy, Rule
 from limiter.selection import LONG, REMEMBERED, Selector

@@ -5,8 +5,9 @@ import json
 import pytest
 
 from limiter.facts import Facts
-from limiter.refusals import Answer, failure
+from limiter.refusals import failure
 from limiter.session_errors import ending
+from limiter.voices import Answer
 
 SPENT = Answer(
     429,

@@ -94,7 +94,17 @@ def _idle(policy: Policy, named: Mapping[str, Named]) -> Iterator[Notice]:
     first: dict[object, Limit] = {}
     for rule in policy.rules:
         for limit in rule.limits:
-            scope = (rule.dialect, limit.meter, limit.window, limit.per, limit.mode, frozenset(rule.conditions))
+            scope = (
+                rule.ledger,
+                rule.choices,
+                limit.key,
+                limit.only,
+                limit.meter,
+                limit.window,
+                limit.per,
+                limit.mode,
+                frozenset(rule.conditions),
+            )
             other = first.setdefault(scope, limit)
             if other.name != limit.name:
                 at = named[limit.name]

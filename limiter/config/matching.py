@@ -6,7 +6,7 @@ from typing import Any
 from limiter.config import values
 from limiter.config.explain import Report, hint
 from limiter.config.notices import MisfitError, Steps
-from limiter.facts import NAMED
+from limiter.dimensions import NAMED
 from limiter.identity import CLIENTS
 from limiter.rules import Condition
 from limiter.settings import Network

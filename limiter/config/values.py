@@ -10,7 +10,7 @@ from ipaddress import ip_address, ip_network
 
 from limiter.config.explain import one_of, quoting
 from limiter.config.notices import MisfitError
-from limiter.facts import NAMED, PLAIN, reader
+from limiter.dimensions import GROUP, NAMED, PLAIN, reader
 from limiter.identity import digest
 from limiter.settings import Network
 from limiter.windows import LOCAL, zone_of
@@ -65,7 +65,7 @@ def dimension(value: object) -> str:
     try:
         reader(lowered)
     except ValueError as error:
-        raise MisfitError(one_of((*PLAIN, *(f"{kind}:NAME" for kind in NAMED)), value)) from error
+        raise MisfitError(one_of((*PLAIN, GROUP, *(f"{kind}:NAME" for kind in NAMED)), value)) from error
     return lowered
 
 

@@ -122,7 +122,9 @@ class FallbackStore:
         self.tally.substituted += 1
         if self._on_error == "local":
             return await self._local.acquire(id, charges, lease)
-        return Acquired(True, self._clock(), tuple(Reading(0, 0, 0, item.expires_at, fits=True) for item in charges))
+        return Acquired(
+            True, self._clock(), tuple(Reading(0, 0, 0, item.expires_at, fits=True, known=False) for item in charges)
+        )
 
     def _remember(self, id: str) -> None:
         self._substituted[id] = None

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
+from limiter.redis_settings import RedisSettings
 from limiter.stores import postgres_urls, redis_urls
 from limiter.stores.contract import Clock, Store, wall_clock
 from limiter.stores.memory import MemoryStore
@@ -13,8 +14,8 @@ from limiter.stores.sqlite import SqliteStore
 log = logging.getLogger(__name__)
 
 
-def open_store(url: str, *, clock: Clock = wall_clock) -> Store:
-    """The store that a URL names.
+def open_store(url: str | RedisSettings, *, clock: Clock = wall_clock) -> Store:
+    """The store that a URL names, or settings of a Redis.
 
     Args:
         clock: milliseconds since the epoch; for stores without a clock of their own.
@@ -23,6 +24,8 @@ def open_store(url: str, *, clock: Clock = wall_clock) -> Store:
         ValueError: the URL names no store.
         StoreError: the store cannot be opened.
     """
+    if isinstance(url, RedisSettings):
+        return _open_redis(url)
     scheme, colon, rest = url.partition(":")
     opener = SCHEMES.get(scheme.lower()) if colon else None
     if opener:
@@ -51,13 +54,16 @@ def _sqlite(rest: str, clock: Clock) -> Store:
 
 
 def _redis(scheme: str, rest: str, _clock: Clock) -> Store:
+    try:
+        return _open_redis(redis_urls.parse_url(f"{scheme}:{rest}"))
+    except ValueError as problem:
+        raise ValueError(f"store: {problem}") from None
+
+
+def _open_redis(settings: RedisSettings) -> Store:
     # Imported here, as the driver takes a third of a second to load.
     from limiter.stores.redis_store import RedisStore  # noqa: PLC0415
 
-    try:
-        settings = redis_urls.parse_url(f"{scheme}:{rest}")
-    except ValueError as problem:
-        raise ValueError(f"store: {problem}") from None
     for remark in settings.remarks:
         log.warning("store: %s", remark)
     return RedisStore(settings)

@@ -12,7 +12,7 @@ from limiter.config import Configuration, dump, parse
 from limiter.config.amounts import LARGEST
 from limiter.config.laying import UTC
 from limiter.config.matching import CANONICAL
-from limiter.facts import PLAIN
+from limiter.dimensions import PLAIN
 from limiter.meters import METERS
 from limiter.rules import Condition, Limit, Mode, Policy, Reserve, Rule
 from limiter.settings import OnStoreError, OnUnknownPrice, Price, Settings
