@@ -14,7 +14,9 @@ from addons.dispatch import install
 from addons.enforcement import Enforcement
 from addons.exchange import Settlements
 from addons.guard import drops_on_bug, refuses_on_bug, survives_bug
+from addons.identification import Identification
 from addons.interception import pass_through_unless_known
+from addons.replacing import finish
 from addons.sessions import Sessions
 from addons.streaming import attach_tap
 from limiter.app import App, Sources
@@ -37,6 +39,7 @@ class AiLimit:
         self._settlements = Settlements()
         self._sessions = Sessions(self._settlements)
         self._background = Background()
+        self._identification = Identification()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def load(self, loader: Loader) -> None:
@@ -59,7 +62,7 @@ class AiLimit:
         if self._app:
             self._start(self._retire(self._app))
         self._app = app
-        self._enforcement = Enforcement(app, self._background)
+        self._enforcement = Enforcement(app, self._identification, self._background)
         for warning in app.warnings:
             logger.warning("ai-limit: %s", warning)
         logger.info("ai-limit: %s", app.summary)
@@ -87,6 +90,12 @@ class AiLimit:
         pass_through_unless_known(data, self._in_force().running.directory)
 
     @refuses_on_bug
+    async def http_connect(self, flow: http.HTTPFlow) -> None:
+        running = self._in_force().running
+        if not flow.response:
+            self._identification.connect(flow, running)
+
+    @refuses_on_bug
     async def requestheaders(self, flow: http.HTTPFlow) -> None:
         if not flow.response:
             self._enforcing().recognise(flow)
@@ -102,6 +111,7 @@ class AiLimit:
 
     @survives_bug
     def response(self, flow: http.HTTPFlow) -> None:
+        finish(flow)
         self._settlements.begin(flow)
 
     @survives_bug

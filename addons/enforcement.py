@@ -11,10 +11,12 @@ from addons.answers import give
 from addons.attachments import Attachment
 from addons.background import Background
 from addons.exchange import EXCHANGES, Exchange, Followed
+from addons.identification import Identification
 from addons.polls import Poll
 from addons.sessions import open_session
 from addons.traffic import endpoint_of, facts_of, fields
 from limiter.app import App
+from limiter.bookings import UnservedError
 from limiter.decisions import Refusal, Standing, Unpriced
 from limiter.facts import Facts
 from limiter.meters import Usage
@@ -30,6 +32,7 @@ ENDPOINTS: Attachment[Endpoint] = Attachment()
 """Of flows to known hosts that are metered."""
 LARGE = 1024 * 1024
 """Bytes of an unmetered body from which on it is not kept in memory."""
+STRANGER = "ai-limit: this proxy serves its consumers only; show it the credentials of one, or an API key that it knows"
 SAID_EVERY = 60.0
 """Seconds between two log lines about the same limit."""
 
@@ -37,13 +40,15 @@ SAID_EVERY = 60.0
 class Enforcement:
     """Admits requests or answers them."""
 
-    def __init__(self, app: App, background: Background) -> None:
+    def __init__(self, app: App, identification: Identification, background: Background) -> None:
         self._app = app
+        self._identification = identification
         self._background = background
         self._said: dict[str, float] = {}
 
     def recognise(self, flow: http.HTTPFlow) -> None:
         """On the request's headers: large bodies that are not metered are passed on as they come."""
+        self._identification.read(flow, self._app.running.roll)
         headers = fields(flow.request.headers)
         endpoint = endpoint_of(flow.request, headers, self._app.running.directory)
         if endpoint is None:
@@ -68,7 +73,11 @@ class Enforcement:
         running = self._app.running
         body = flow.request.raw_content or b""
         ask = await _off_the_loop(headers, body, read_request, endpoint, flow.request.path, headers, body)
-        facts = facts_of(flow, headers, ask, running.configuration.settings)
+        settings = running.configuration.settings
+        facts = facts_of(flow, headers, ask, settings, running.roll, self._identification.proven(flow))
+        if settings.require_consumer and not facts.consumer:
+            give(flow, failure(facts, 403, STRANGER))
+            return
         if ask.problem:
             # What model it is for cannot be told, so neither can which limits apply.
             give(flow, failure(facts, 400, f"ai-limit: {ask.problem}"))
@@ -103,7 +112,8 @@ class Enforcement:
             outcome = await exchange.engine.admit(facts, exchange.measure, local=local)
         except StoreError as problem:
             self._say(f"store: {problem}", "ai-limit: a request is refused as the store does not answer: %s", problem)
-            return failure(facts, 503, "ai-limit: the store of the counters does not answer; try again later")
+            rule = problem.rule if isinstance(problem, UnservedError) else None
+            return self._app.running.replies.unserved(rule, facts)
         match outcome:
             case Refusal():
                 return self._refusal(outcome, exchange.ask)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -41,7 +41,10 @@ class Metered(Protocol):
     status: int | None
     """Of the response; None: none began."""
     sent: bool
-    """False when the client left before the request could be forwarded, or the upstream was not reached."""
+    """False when the client left before the request could be forwarded, or the upstream was not reached, or its answer
+    was not let through: nothing counts then."""
+    units: Mapping[str, int]
+    """Custom units that the response's headers tell, by name."""
 
     @property
     def admission(self) -> Admission | None: ...
@@ -68,6 +71,7 @@ class Exchange:
     tap: Followed | None = None
     status: int | None = None
     sent: bool = True
+    units: Mapping[str, int] = field(default_factory=dict)
     _forecast: Forecast | None = None
 
     async def measure(self) -> Forecast:
@@ -112,6 +116,8 @@ class Exchange:
                 self.ask.endpoint.name,
                 usage.total_tokens,
             )
+        if self.units:
+            usage = replace(usage, units={**usage.units, **self.units})
         model = observation.model if observation else ""
         booked = await self.engine.settle(self.admission, usage, model, local=self.ask.endpoint.local)
         logger.info(
@@ -128,7 +134,7 @@ class Exchange:
     async def finish_without_tokens(self) -> None:
         """Only the request itself counts; its tokens do elsewhere."""
         if self.admission is not None:
-            await self.engine.settle(self.admission, Usage(), local=self.ask.endpoint.local)
+            await self.engine.settle(self.admission, Usage(units=self.units), local=self.ask.endpoint.local)
 
     def _measured(self) -> Forecast:
         return self._forecast or self._count()

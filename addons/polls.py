@@ -5,7 +5,8 @@ only start it again. It is no request of its own, so a client that polls every s
 And an answer without usage is no alarm: most polls come before there is any.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from addons.background import Background
 from addons.exchange import Followed
@@ -28,6 +29,7 @@ class Poll:
     tap: Followed | None = None
     status: int | None = None
     sent: bool = True
+    units: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def admission(self) -> Admission | None:

@@ -7,7 +7,8 @@ from mitmproxy import http
 
 from addons.answers import OURS
 from addons.exchange import EXCHANGES
-from addons.traffic import fields
+from addons.replacing import replace
+from addons.traffic import each, fields
 from limiter.replies import Replies
 from limiter.usage.tap import Tap
 
@@ -33,10 +34,17 @@ def attach_tap(flow: http.HTTPFlow, replies: Replies) -> None:
         response.headers.pop("content-encoding", None)
         if response.headers.pop("content-length", None) is not None and flow.request.http_version.startswith("HTTP/1"):
             response.headers["transfer-encoding"] = "chunked"
-    if (admission := exchange.admission) and admission.standings:
-        for name, value in replies.fields(admission.standings, admission.now):
-            response.headers.add(name, value)
     response.stream = _rewriting(tap) if tap.rewrites else _following(tap)
+    if (admission := exchange.admission) and admission.standings:
+        heard = replies.hear(admission.standings, each(response.headers), admission.facts, admission.now)
+        exchange.units = heard.units
+        for name in heard.removed:
+            response.headers.pop(name, None)
+        for name, value in heard.fields:
+            response.headers.add(name, value)
+        if heard.answer:
+            exchange.sent = False
+            replace(flow, heard.answer)
 
 
 def _following(tap: Tap) -> Feed:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import platformdirs
 
 from limiter.config import ConfigError, Configuration, Notice, Place, load
+from limiter.consumers import Roll
 from limiter.engine import Engine
 from limiter.ledgers import Ledger
 from limiter.prices import Prices
@@ -16,6 +17,7 @@ from limiter.replies import NativeVoice, Replies
 from limiter.stores.contract import Clock, Store, StoreError, wall_clock
 from limiter.stores.fallback import FallbackStore
 from limiter.stores.memory import MemoryStore
+from limiter.stores.synced import SyncedStore
 from limiter.stores.urls import open_store
 from limiter.usage import forecast
 from limiter.usage.provider_table import MAPPABLE, PROVIDER_NAMES
@@ -59,6 +61,7 @@ class Running(NamedTuple):
     engine: Engine
     prices: Prices
     replies: Replies
+    roll: Roll
     stores: Mapping[Ledger | None, Store]
     """Under None the one of the native dialect."""
     store_url: str
@@ -157,7 +160,8 @@ class App:
         prices = Prices(settings.prices, settings.on_unknown_price, settings.models)
         engine = Engine(configuration.policy, stores, prices, self._clock, new_id)
         replies = Replies(NativeVoice(settings.rate_limit_headers))
-        return Running(configuration, Directory(settings.providers), engine, prices, replies, stores, url)
+        roll = Roll((*settings.consumers, *settings.gateway.consumers))
+        return Running(configuration, Directory(settings.providers), engine, prices, replies, roll, stores, url)
 
     def _stores(self, configuration: Configuration, url: str, before: Running | None) -> Mapping[Ledger | None, Store]:
         """The store of each ledger. Those that were open before stay, with all that they count or owe."""
@@ -190,9 +194,13 @@ class App:
             ValueError: no such store.
             StoreError: it cannot be opened.
         """
+        if ledger.sync_rate < 0:
+            return MemoryStore(self._clock)
         store = open_store(ledger.store, clock=self._clock)
         if isinstance(store, MemoryStore):
             return store
+        if ledger.sync_rate:
+            return SyncedStore(store, ledger.sync_rate, self._clock, ledger.timeout)
         return FallbackStore(store, ledger.on_error, self._clock, ledger.timeout)
 
     def _misfit(self, configuration: Configuration, host: str, found: str) -> Notice:

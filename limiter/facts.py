@@ -31,6 +31,10 @@ class Facts:
     """Path and query as sent."""
     ip: str = ""
     """The client's address, canonical text."""
+    peer: str = ""
+    """The address at the other end of the connection, canonical text."""
+    trusted: bool = False
+    """What the peer's headers say of others' addresses and identities counts (`settings.Settings.trusted_peers`)."""
     credential: str = ""
     """Digest of the API key or token that the request carries."""
     consumer: str = ""

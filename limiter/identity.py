@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from limiter.settings import Network
 
-__all__ = ["CLIENTS", "Client", "client", "client_address", "credential", "digest", "session"]
+__all__ = ["CLIENTS", "Client", "client", "client_address", "credential", "digest", "is_trusted", "session"]
 
 Address = IPv4Address | IPv6Address
 
@@ -96,6 +96,12 @@ def client_address(peer: str, headers: Mapping[str, str], trusted: tuple[Network
             break
         found = before
     return str(found)
+
+
+def is_trusted(peer: str, trusted: tuple[Network, ...]) -> bool:
+    """Whether headers that tell of others count when they come from that address."""
+    found = _parse(peer) if trusted else None
+    return found is not None and any(found in network for network in trusted)
 
 
 def _hops(headers: Mapping[str, str]) -> Iterator[str]:

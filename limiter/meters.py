@@ -27,6 +27,9 @@ class Usage:
     """Part of `cache_creation_tokens` that was written for an hour (dearer at Anthropic)."""
     reasoning_tokens: int = 0
     """Part of the completion that was reasoning."""
+    apart_tokens: int = 0
+    """Parts of prompt and completion that the provider's own two numbers leave out: caches at Anthropic, thoughts and
+    tool prompts at Gemini."""
     prompt_audio_tokens: int = 0
     completion_audio_tokens: int = 0
     prompt_image_tokens: int = 0
@@ -73,6 +76,14 @@ class Scope(NamedTuple):
 NOTHING_ELSE = Scope()
 Meter = Callable[[Usage], int]
 
+
+def _weighted(usage: Usage) -> int:
+    """All tokens, those of caches at what they cost beside fresh input at most providers: a read is a tenth, a write
+    five quarters, and one that stays for an hour two. Rounded up."""
+    twentieths = 20 * (usage.prompt_tokens + usage.completion_tokens) - 18 * usage.cached_tokens
+    return -(-(twentieths + 5 * usage.cache_creation_tokens + 15 * usage.cache_creation_1h_tokens) // 20)
+
+
 METERS: Mapping[str, Meter] = MappingProxyType(
     {
         "requests": lambda _: 1,
@@ -80,9 +91,13 @@ METERS: Mapping[str, Meter] = MappingProxyType(
         "completion_tokens": lambda usage: usage.completion_tokens,
         "total_tokens": lambda usage: usage.total_tokens,
         "cost": lambda usage: usage.cost or 0,
+        # The sum of the provider's own two numbers, as gateways count.
+        "io_tokens": lambda usage: usage.prompt_tokens + usage.completion_tokens - usage.apart_tokens,
+        "weighted_tokens": _weighted,
     }
 )
 """Each reads a whole number that is not negative: tokens, requests, or billionths of a dollar."""
+
 
 UNIT = "unit:"
 """First part of the names of meters that read a custom unit: `unit:videos`."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import quote
@@ -51,13 +52,14 @@ class Plan:
         self.reserves = limit.reserve != "none"
         """Needs to know beforehand what a request may consume."""
         known_now = not self.asked and not (self.settles and self.reserves)
-        self._fixed = _amounts(limit, NOTHING_HELD) if known_now else None
+        self._fixed = _amounts(limit, NOTHING_HELD, Facts()) if known_now else None
         self._counts = limit.only and test(limit.only)
         self._blocks = limit.mode == "enforce" and limit.checked and not limit.closes_at_zero
-        self._readers = tuple(map(reader if limit.key else _reader, limit.per))
+        read = _reader if limit.key is None else _digesting if limit.key.digested else reader
+        self._readers = tuple(map(read, limit.per))
         stem = f"{PREFIX}:{quote(limit.name, safe='')}:{limit.window.label}:"
         self._layout = limit.key or stem
-        self._laid = _Laid(0, 0, 0, 0, 0, "", "", None)
+        self._laid = _Laid(0, 0, 0, 0, 0, 0, "", "", None)
 
     def charge(self, facts: Facts, held: Held, now: int) -> Charge:
         """What the limit charges a request.
@@ -69,7 +71,7 @@ class Plan:
         laid = self._laid
         if not laid.since <= now < laid.until:
             laid = self._laid = _lay(limit.window, self._layout, now)
-        _, _, start, size, expires_at, head, tail, before = laid
+        _, _, start, size, ttl, expires_at, head, tail, before = laid
         if limit.key:
             values = ":".join([read(facts) for read in self._readers])
         else:
@@ -77,7 +79,7 @@ class Plan:
             for read in self._readers:
                 value = read(facts)
                 values += f":{_quoted(value) if _is_odd(value) else value}"
-        need, take, keep = self._fixed or _amounts(limit, held)
+        need, take, keep = self._fixed or _amounts(limit, held, facts)
         if self._counts and not self._counts(facts):
             take = keep = 0
         # By position, which takes half the time: key, limit, need, take, ttl, expires_at, previous, start, size, hold,
@@ -87,7 +89,7 @@ class Plan:
             limit.amount,
             need,
             take,
-            size,
+            ttl,
             expires_at,
             f"{before[0]}{values}{before[1]}" if before else "",
             start,
@@ -105,7 +107,10 @@ class Plan:
 
     def consumed(self, facts: Facts, usage: Usage) -> int:
         """What an exchange amounts to: nothing where the limit counts other exchanges only."""
-        return 0 if self._counts and not self._counts(facts) else self.meter(usage)
+        if self._counts and not self._counts(facts):
+            return 0
+        costs = self.limit.costs
+        return costs(facts, usage) if costs else self.meter(usage)
 
 
 class Planned(NamedTuple):
@@ -130,8 +135,12 @@ def reserves(plans: Iterable[Plan]) -> bool:
 
 def _reader(dimension: str) -> Read:
     """Reads what goes into keys, where no secret may stand."""
+    return _digesting(dimension) if is_secret(dimension) else reader(dimension)
+
+
+def _digesting(dimension: str) -> Read:
     read = reader(dimension)
-    return (lambda facts: digest(read(facts))) if is_secret(dimension) else read
+    return lambda facts: digest(read(facts))
 
 
 _is_odd = re.compile(r"[^\w.~-]", re.ASCII).search
@@ -151,6 +160,7 @@ class _Laid(NamedTuple):
     """From `since` on, and before `until`, charges are on this window."""
     start: int
     size: int
+    ttl: int
     expires_at: int
     head: str
     """The key of its counters, up to the values of the dimensions."""
@@ -167,11 +177,13 @@ def _lay(window: Window, layout: KeyLayout | str, now: int) -> _Laid:
         case "anchored":
             # Until something is booked, the window of every moment is one of its own.
             head, tail = (layout, "") if isinstance(layout, str) else (layout.head, "")
-            return _Laid(start, start, start, size, 0, head, tail, None)
+            return _Laid(start, start, start, size, size, 0, head, tail, None)
         case "sliding":
-            return _Laid(start, end, start, size, end + size, *_dated(layout, start), _dated(layout, start - size))
+            before = _dated(layout, start - size)
+            return _Laid(start, end, start, size, size, end + size, *_dated(layout, start), before)
         case _:
-            return _Laid(start, end, start, size, end, *_dated(layout, start), None)
+            lives = 0 if isinstance(layout, str) else layout.lives
+            return _Laid(start, end, start, size, lives or size, 0 if lives else end, *_dated(layout, start), None)
 
 
 def _dated(layout: KeyLayout | str, start: int) -> tuple[str, str]:
@@ -184,7 +196,7 @@ def _dated(layout: KeyLayout | str, start: int) -> tuple[str, str]:
     return layout.head, f"{before}{start}{after}"
 
 
-def _amounts(limit: Limit, held: Held) -> tuple[int, int, int]:
+def _amounts(limit: Limit, held: Held, facts: Facts) -> tuple[int, int, int]:
     """need, take, keep.
 
     An estimate may be wrong, so it never refuses a request that an empty budget would admit. A maximum must fit whole.
@@ -194,10 +206,13 @@ def _amounts(limit: Limit, held: Held) -> tuple[int, int, int]:
     if limit.meter.startswith(ASKED):
         number = held.asked.get(limit.meter.removeprefix(ASKED), 0)
         return number, number, number
-    read = meter(limit.meter)
+    read = partial(limit.costs, facts) if limit.costs else meter(limit.meter)
     match limit.reserve:
         case "none":
             return (0 if limit.admits_full else 1), 0, 0
+        case "prompt":
+            take = read(held.prompt)
+            return min(max(1, take), max(1, limit.amount)), take, take
         case "estimate":
             take = max(1, read(held.likely))
             return min(take, max(1, limit.amount)), take, min(take, read(held.prompt))

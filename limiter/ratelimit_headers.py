@@ -22,6 +22,8 @@ UNITS: Mapping[str, tuple[str, int]] = {
     "prompt_tokens": ("tokens", 1),
     "completion_tokens": ("tokens", 1),
     "total_tokens": ("tokens", 1),
+    "io_tokens": ("tokens", 1),
+    "weighted_tokens": ("tokens", 1),
     "cost": ("usd-micros", 1000),
 }
 """Meter → (quota unit, how many of the meter's unit make one). Other meters go by their own name."""

@@ -3,15 +3,25 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from limiter.dimensions import reader
+from limiter.facts import Facts
 from limiter.ledgers import Ledger
+from limiter.meters import Usage
 from limiter.voices import Voice
 from limiter.windows import Window
 
 Mode = Literal["enforce", "warn", "shadow"]
-Reserve = Literal["none", "estimate", "maximum"]
+Reserve = Literal["none", "prompt", "estimate", "maximum"]
+
+
+class Costs(Protocol):
+    """Prices of a configuration of its own."""
+
+    def __call__(self, facts: Facts, usage: Usage) -> int:
+        """What an exchange costs, in the unit of the limit's amount; not negative."""
+        ...
 
 
 class KeyLayout(NamedTuple):
@@ -24,6 +34,11 @@ class KeyLayout(NamedTuple):
     """Before the values."""
     dated: tuple[str, str] | None = None
     """Before and after the window's start, in milliseconds, which follows the values; None: there is none."""
+    digested: bool = False
+    """The values' digests stand for them, and nothing is shared."""
+    lives: int = 0
+    """Milliseconds that a counter lives from its first booking on, whatever its window is; 0: to the window's end. What
+    an exchange consumed is booked in the window of its arrival then, over or not."""
 
 
 class Choice(NamedTuple):
@@ -66,6 +81,8 @@ class Limit:
     """False: it is counted, and shown where the voice does, but refuses nothing on arrival."""
     closes_at_zero: bool = False
     """Refuses when exactly nothing is left on arrival; a negative rest passes."""
+    costs: Costs | None = None
+    """For the meter `cost`: None: dollars, by the prices of all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +99,8 @@ class Condition:
     """Shell patterns: `*`, `?`, `[…]`; case matters."""
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
     """For `ip`."""
+    regexes: tuple[str, ...] = ()
+    """Expressions of RE2 (`expressions`), of which a match anywhere in the value is enough."""
 
     @classmethod
     def parse(cls, dimension: str, accepted: Iterable[str]) -> "Condition":

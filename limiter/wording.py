@@ -13,6 +13,8 @@ NOUNS: Mapping[str, str] = {
     "prompt_tokens": "prompt tokens",
     "completion_tokens": "completion tokens",
     "total_tokens": "tokens",
+    "io_tokens": "input and output tokens",
+    "weighted_tokens": "weighted tokens",
 }
 """Meter → what it counts. `cost` is money; any other meter goes by its own name."""
 

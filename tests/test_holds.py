@@ -385,7 +385,7 @@ def exchanges(draw: st.DrawFn) -> tuple[str, dict[str, Any], Usage]:
     prompt = draw(st.integers(0, seen.most_prompt))
     completion = draw(st.integers(0, bound * n))
     written = draw(st.integers(0, prompt)) if url != CLAUDE or ttl else 0
-    media = hides or search
+    media = hides or seen.scope.searches > 0  # Models that cannot search leave the wish alone.
     usage = Usage(
         prompt_tokens=prompt,
         completion_tokens=completion,

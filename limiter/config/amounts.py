@@ -26,6 +26,8 @@ NOUNS: dict[str, str] = {
     "input token": "prompt_tokens",
     "completion token": "completion_tokens",
     "output token": "completion_tokens",
+    "io token": "io_tokens",
+    "weighted token": "weighted_tokens",
     "dollar": "cost",
     "usd": "cost",
     "$": "cost",
@@ -36,6 +38,8 @@ WRITTEN: dict[str, str] = {
     "total_tokens": "token",
     "prompt_tokens": "prompt token",
     "completion_tokens": "completion token",
+    "io_tokens": "io token",
+    "weighted_tokens": "weighted token",
 }
 """How a meter that is not money is written back."""
 SUFFIXES: dict[str, int] = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9}

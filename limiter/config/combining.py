@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -12,9 +13,9 @@ from limiter.config.notices import ConfigError, Notice, Place
 from limiter.rules import Limit, Policy
 from limiter.settings import Settings
 
-TABLES = ("providers", "models", "service_addresses")
+TABLES = ("providers", "models", "service_addresses", "functions")
 """Settings that map."""
-LISTS = ("prices", "trusted_peers")
+LISTS = ("prices", "consumers", "trusted_peers")
 """Settings that list, in the order of the documents."""
 
 
@@ -34,6 +35,10 @@ def combine(documents: Sequence[Adapted], files: Iterable[Path] = (), source: st
     problems = [problem for document in documents for problem in document.problems]
     if problems or repeated or contradictions:
         raise ConfigError([*problems, *repeated, *contradictions])
+    whole = _assembled(settings)
+    documents = _completed(documents, whole, named)
+    if problems := [problem for document in documents for problem in document.problems]:
+        raise ConfigError(problems)
     policy = Policy(tuple(rule for document in documents for rule in document.rules))
     warnings = [warning for document in documents for warning in document.warnings]
     warnings += _idle(policy, named)
@@ -43,7 +48,7 @@ def combine(documents: Sequence[Adapted], files: Iterable[Path] = (), source: st
     places.update({("limits", name): limit.place for name, limit in named.items()})
     return Configuration(
         policy=policy,
-        settings=_assembled(settings),
+        settings=whole,
         warnings=tuple(sorted(set(warnings))),
         files=tuple(files),
         places=MappingProxyType(places),
@@ -60,6 +65,19 @@ def _named(documents: Iterable[Adapted]) -> tuple[dict[str, Named], list[Notice]
             message = f"found {named.name!r} again, expected another name than that of the limit at {other.place}"
             problems.append(Notice(named.place, named.field, message))
     return first, problems
+
+
+def _completed(documents: Iterable[Adapted], settings: Settings, named: dict[str, Named]) -> list[Adapted]:
+    """The documents, with the rules of those that waited for the settings; `named` grows by their limits."""
+    completed = []
+    for document in documents:
+        if document.late is None:
+            completed.append(document)
+            continue
+        late = document.late(settings, named)
+        named.update((each.name, each) for each in late.names)
+        completed.append(replace(late, warnings=document.warnings + late.warnings))
+    return completed
 
 
 def _agreed(settings: Iterable[Setting]) -> tuple[dict[Key, Setting], list[Notice]]:

@@ -1,5 +1,6 @@
 """The native form of a configuration: what `parse` reads as an equal one."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from decimal import Decimal
 from typing import Any
@@ -11,6 +12,7 @@ from limiter.config.amounts import Amount
 from limiter.config.configuration import Configuration
 from limiter.config.laying import UTC, lay
 from limiter.config.scalars import resolve
+from limiter.kong.entities import Consumer
 from limiter.rules import Limit, Policy, Rule
 from limiter.settings import Price, Settings
 from limiter.windows import Window
@@ -60,25 +62,9 @@ def _settings(settings: Settings) -> dict[str, Any]:
     entry: dict[str, Any] = {}
     for field in fields(settings):
         value = getattr(settings, field.name)
-        if value != getattr(plain, field.name):
-            entry[field.name] = _setting(field.name, value)
+        if field.name not in _UNWRITTEN and value != getattr(plain, field.name):
+            entry[field.name] = _FORMS[field.name](value) if field.name in _FORMS else value
     return entry
-
-
-def _setting(name: str, value: Any) -> Any:
-    match name:
-        case "store_timeout":
-            return Decimal(repr(value))
-        case "providers":
-            return [{"host": host, "provider": provider} for host, provider in value.items()]
-        case "prices":
-            return [_price(price) for price in value]
-        case "models" | "service_addresses":
-            return dict(value)
-        case "trusted_peers":
-            return [matching.network_form(network) for network in value]
-        case _:
-            return value
 
 
 def _price(price: Price) -> dict[str, Any]:
@@ -88,6 +74,31 @@ def _price(price: Price) -> dict[str, Any]:
     entry |= {"input": price.input, "output": price.output}
     optional = {"cached": price.cached, "cache_write": price.cache_write, "request": price.request or None}
     return entry | {name: value for name, value in optional.items() if value is not None}
+
+
+def _consumer(consumer: Consumer) -> dict[str, Any]:
+    entry: dict[str, Any] = {"name": consumer.name}
+    if consumer.keys:
+        entry["keys"] = [key.digest for key in consumer.keys]
+    if consumer.passwords:
+        entry["password"] = consumer.passwords[0].digest
+    if consumer.groups:
+        entry["groups"] = list(consumer.groups)
+    return entry
+
+
+_FORMS: Mapping[str, Callable[[Any], Any]] = {
+    "store_timeout": lambda seconds: Decimal(repr(seconds)),
+    "providers": lambda table: [{"host": host, "provider": provider} for host, provider in table.items()],
+    "prices": lambda prices: [_price(price) for price in prices],
+    "consumers": lambda consumers: [_consumer(consumer) for consumer in consumers],
+    "models": dict,
+    "service_addresses": dict,
+    "trusted_peers": lambda networks: [matching.network_form(network) for network in networks],
+}
+"""How settings are written that are not just their value."""
+_UNWRITTEN = ("gateway",)
+"""Settings that the native dialect does not have."""
 
 
 class _Dumper(yaml.SafeDumper):

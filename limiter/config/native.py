@@ -10,7 +10,8 @@ from limiter.config.explain import Report, shown
 from limiter.config.laying import ContradictionError, lay
 from limiter.config.matching import conditions
 from limiter.config.notices import Steps, field_name
-from limiter.config.schema import DOCUMENT_MODELS, LIMIT_MODELS, DocumentEntry, LimitEntry, SettingsEntry
+from limiter.config.schema import DOCUMENT_MODELS, LIMIT_MODELS, ConsumerEntry, DocumentEntry, LimitEntry, SettingsEntry
+from limiter.kong.entities import Consumer, Credential
 from limiter.rules import Limit, Rule
 from limiter.settings import Price
 
@@ -87,7 +88,28 @@ def _rule(item: object, path: Steps, default_zone: str, report: Report) -> Rule 
     return Rule((limit,), rule_conditions)
 
 
-SCALARS = ("store", "store_timeout", "on_store_error", "on_unknown_price", "rate_limit_headers")
+def _consumer(entry: ConsumerEntry) -> Consumer:
+    name = entry.name
+    return Consumer(
+        id=name,
+        username=name,
+        groups=entry.groups,
+        keys=tuple(Credential(id=found, digest=found) for found in entry.keys),
+        passwords=(Credential(id=entry.password, digest=entry.password, username=name),) if entry.password else (),
+    )
+
+
+SCALARS = (
+    "store",
+    "store_timeout",
+    "on_store_error",
+    "on_unknown_price",
+    "rate_limit_headers",
+    "require_consumer",
+    "count",
+    "on_redis_error",
+    "digest_values",
+)
 """Settings that are one value."""
 
 
@@ -99,6 +121,8 @@ def _settings(entry: SettingsEntry, report: Report) -> list[Setting]:
         found.append((("providers", provider.host), provider.provider, ("providers", index)))
     for index, price in enumerate(entry.prices):
         found.append((("prices", price.provider, price.model), Price(**price.model_dump()), ("prices", index)))
+    for index, consumer in enumerate(entry.consumers):
+        found.append((("consumers", consumer.name), _consumer(consumer), ("consumers", index)))
     for alias, model in entry.models.items():
         found.append((("models", alias), model, ("models", alias)))
     for service, address in entry.service_addresses.items():

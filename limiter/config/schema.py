@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidat
 from limiter.config import amounts, values
 from limiter.config.notices import MisfitError, Steps
 from limiter.rules import Mode, Reserve
-from limiter.settings import Network, OnStoreError, OnUnknownPrice
+from limiter.settings import Count, Network, OnStoreError, OnUnknownPrice
 from limiter.windows import Kind
 
 Text = Annotated[str, Field(min_length=1)]
@@ -47,6 +47,21 @@ class PriceEntry(Entry):
         return self
 
 
+class ConsumerEntry(Entry):
+    """Somebody who asks; see `kong.entities.Consumer`."""
+
+    name: Annotated[str, PlainValidator(values.consumer)]
+    keys: Annotated[tuple[str, ...], PlainValidator(values.keys)] = ()
+    password: Annotated[str, PlainValidator(values.secret)] = ""
+    groups: Annotated[tuple[str, ...], PlainValidator(values.groups)] = ()
+
+    @model_validator(mode="after")
+    def _proves_itself(self) -> Self:
+        if not self.keys and not self.password:
+            raise MisfitError("at least one of keys and password")
+        return self
+
+
 class SettingsEntry(Entry):
     """`settings:`; see `settings.Settings`."""
 
@@ -56,10 +71,15 @@ class SettingsEntry(Entry):
     prices: list[PriceEntry] = []
     models: dict[Text, Text] = {}
     service_addresses: dict[Text, Annotated[str, PlainValidator(values.address)]] = {}
+    consumers: list[ConsumerEntry] = []
+    require_consumer: bool = False
     trusted_peers: list[Annotated[Network, PlainValidator(values.network)]] = []
     on_store_error: OnStoreError = "local"
     on_unknown_price: OnUnknownPrice = "dearest"
     rate_limit_headers: bool = True
+    count: Count = "io"
+    on_redis_error: OnStoreError = "allow"
+    digest_values: bool = False
     time_zone: Zone = "UTC"
     """Default for the limits of the same document."""
 
@@ -91,5 +111,6 @@ DOCUMENT_MODELS: dict[Steps, type[BaseModel]] = {
     ("settings",): SettingsEntry,
     ("settings", "providers"): ProviderEntry,
     ("settings", "prices"): PriceEntry,
+    ("settings", "consumers"): ConsumerEntry,
 }
 LIMIT_MODELS: dict[Steps, type[BaseModel]] = {(): LimitEntry}

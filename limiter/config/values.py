@@ -135,6 +135,33 @@ def address(value: object) -> str:
     raise MisfitError("host:port, such as 127.0.0.1:6379")
 
 
+def consumer(value: object) -> str:
+    """A consumer's name: safe in keys, headers and logs, as in an `Authorization` field, where a colon ends it."""
+    if not isinstance(value, str) or not value.isprintable() or not 0 < len(value) <= 128 or ":" in value:
+        raise MisfitError("1 to 128 printable characters without a colon")
+    return value
+
+
+def secret(value: object) -> str:
+    """The digest of a secret that is written out, or the digest itself."""
+    if not isinstance(value, str) or not value:
+        raise MisfitError("a text that is not empty" + quoting(value))
+    return value if _DIGEST.fullmatch(value) else digest(value)
+
+
+def keys(value: object) -> tuple[str, ...]:
+    """API keys or their digests, as digests."""
+    return tuple(secret(item) for item in texts(value))
+
+
+def groups(value: object) -> tuple[str, ...]:
+    """Names of groups, sorted."""
+    found = {text(item) for item in texts(value)}
+    if not all(found) or any("," in name for name in found):
+        raise MisfitError("names that are not empty and have no comma")
+    return tuple(sorted(found))
+
+
 def network(value: object) -> Network:
     """An address or a network of addresses."""
     wanted = "an IP address or a network such as 10.0.0.0/8"
