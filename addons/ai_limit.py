@@ -13,6 +13,7 @@ from addons.background import Background
 from addons.dispatch import install
 from addons.enforcement import Enforcement
 from addons.exchange import Settlements
+from addons.functions import Functions
 from addons.guard import drops_on_bug, refuses_on_bug, survives_bug
 from addons.identification import Identification
 from addons.interception import pass_through_unless_known
@@ -39,6 +40,7 @@ class AiLimit:
         self._settlements = Settlements()
         self._sessions = Sessions(self._settlements)
         self._background = Background()
+        self._functions = Functions()
         self._identification = Identification()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -62,13 +64,14 @@ class AiLimit:
         if self._app:
             self._start(self._retire(self._app))
         self._app = app
-        self._enforcement = Enforcement(app, self._identification, self._background)
+        self._enforcement = Enforcement(app, self._identification, self._background, self._functions)
         for warning in app.warnings:
             logger.warning("ai-limit: %s", warning)
         logger.info("ai-limit: %s", app.summary)
 
     def running(self) -> None:
         _set_options()
+        self._keep_hosts()
         _keep_loaded()
         _warn_of_open_door()
         install(ctx.master.addons)
@@ -82,6 +85,7 @@ class AiLimit:
         self._sessions.close()
         await self._leave_to_polls()
         await self._settlements.finished()
+        await self._functions.close()
         if self._app:
             await self._app.close()
 
@@ -142,12 +146,18 @@ class AiLimit:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def _keep_hosts(self) -> None:
+        """Routes look at the host that a client asked for, which mitmproxy else overwrites in reverse mode."""
+        if self._in_force().running.passage.has_routes and not ctx.options.keep_host_header:
+            ctx.options.update(keep_host_header=True)
+
     async def _follow_files(self) -> None:
         while True:
             await asyncio.sleep(RELOAD_SECONDS)
             try:
                 if said := await asyncio.to_thread(self._in_force().reload):
                     logger.warning("ai-limit: %s", said)
+                    self._keep_hosts()
             except Exception:
                 logger.exception("ai-limit: internal error while reloading; the old configuration stays in force")
 

@@ -7,17 +7,20 @@ from collections.abc import Callable, Mapping
 
 from mitmproxy import http
 
-from addons.answers import give
+from addons.answers import field_name, give
 from addons.attachments import Attachment
 from addons.background import Background
 from addons.exchange import EXCHANGES, Exchange, Followed
+from addons.functions import Functions
 from addons.identification import Identification
 from addons.polls import Poll
+from addons.routing import route
 from addons.sessions import open_session
-from addons.traffic import endpoint_of, facts_of, fields
+from addons.traffic import endpoint_of, facts_of, fields, fields_of
 from limiter.app import App
 from limiter.bookings import UnservedError
 from limiter.decisions import Refusal, Standing, Unpriced
+from limiter.engine import count_nothing
 from limiter.facts import Facts
 from limiter.meters import Usage
 from limiter.refusals import failure
@@ -40,17 +43,23 @@ SAID_EVERY = 60.0
 class Enforcement:
     """Admits requests or answers them."""
 
-    def __init__(self, app: App, identification: Identification, background: Background) -> None:
+    def __init__(self, app: App, identification: Identification, background: Background, functions: Functions) -> None:
         self._app = app
         self._identification = identification
         self._background = background
+        self._functions = functions
         self._said: dict[str, float] = {}
 
     def recognise(self, flow: http.HTTPFlow) -> None:
         """On the request's headers: large bodies that are not metered are passed on as they come."""
-        self._identification.read(flow, self._app.running.roll)
+        running = self._app.running
+        self._identification.read(flow, running.roll)
+        if running.passage and (objection := route(flow, running.passage, fields_of(flow.request.headers))):
+            flow.request.stream = False  # A streamed request cannot be answered.
+            give(flow, objection)
+            return
         headers = fields(flow.request.headers)
-        endpoint = endpoint_of(flow.request, headers, self._app.running.directory)
+        endpoint = endpoint_of(flow.request, headers, running.directory)
         if endpoint is None:
             if _is_large(headers):
                 flow.request.stream = True
@@ -74,7 +83,9 @@ class Enforcement:
         body = flow.request.raw_content or b""
         ask = await _off_the_loop(headers, body, read_request, endpoint, flow.request.path, headers, body)
         settings = running.configuration.settings
-        facts = facts_of(flow, headers, ask, settings, running.roll, self._identification.proven(flow))
+        facts = self._identification.identified(
+            flow, facts_of(flow, headers, ask, settings.trusted_peers), running.roll
+        )
         if settings.require_consumer and not facts.consumer:
             give(flow, failure(facts, 403, STRANGER))
             return
@@ -92,6 +103,7 @@ class Enforcement:
             EXCHANGES.put(flow, Poll(running.engine, ask, facts, self._background))
             return
         exchange = Exchange(running.engine, ask, body, self._background)
+        exchange.calls = self._functions.calls(settings.functions, body, flow)
         objection = await self.decide(exchange, facts)
         if objection is not None:
             give(flow, objection)
@@ -100,7 +112,7 @@ class Enforcement:
         EXCHANGES.put(flow, exchange)
         if exchange.admission:
             for name, value in running.replies.asks(exchange.admission.standings, exchange.admission.now):
-                flow.request.headers[name] = value
+                flow.request.headers[field_name(flow, name)] = value
         asked = await _off_the_loop(headers, body, with_usage_asked, ask, body)
         if asked is not None:
             _ask_for_usage(flow, exchange, asked)
@@ -109,7 +121,8 @@ class Enforcement:
         """Admits the exchange; None: it has its admission. Else the answer to give in its place."""
         local = exchange.ask.endpoint.local
         try:
-            outcome = await exchange.engine.admit(facts, exchange.measure, local=local)
+            count = exchange.calls.before(facts) if exchange.calls else count_nothing
+            outcome = await exchange.engine.admit(facts, exchange.measure, count, local=local)
         except StoreError as problem:
             self._say(f"store: {problem}", "ai-limit: a request is refused as the store does not answer: %s", problem)
             rule = problem.rule if isinstance(problem, UnservedError) else None
@@ -126,7 +139,9 @@ class Enforcement:
 
     def exchange(self, ask: Ask, body: bytes, context: int, followed: Followed) -> Exchange:
         """An exchange that is no HTTP request, under the configuration in force."""
-        return Exchange(self._app.running.engine, ask, body, self._background, context, tap=followed)
+        running = self._app.running
+        calls = self._functions.calls(running.configuration.settings.functions, body, None)
+        return Exchange(running.engine, ask, body, self._background, context, tap=followed, calls=calls)
 
     async def book(self, facts: Facts, usage: Usage, *, local: bool) -> None:
         """Books usage that comes without a request.

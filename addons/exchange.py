@@ -10,6 +10,7 @@ from mitmproxy import http
 
 from addons.attachments import Attachment
 from addons.background import Background
+from addons.functions import Calls
 from limiter.decisions import Admission
 from limiter.engine import Engine
 from limiter.meters import NANO, Usage
@@ -72,6 +73,8 @@ class Exchange:
     status: int | None = None
     sent: bool = True
     units: Mapping[str, int] = field(default_factory=dict)
+    calls: Calls | None = None
+    """Of users' functions."""
     _forecast: Forecast | None = None
 
     async def measure(self) -> Forecast:
@@ -116,9 +119,10 @@ class Exchange:
                 self.ask.endpoint.name,
                 usage.total_tokens,
             )
-        if self.units:
-            usage = replace(usage, units={**usage.units, **self.units})
         model = observation.model if observation else ""
+        units = {**self.units, **await self._counted(usage, model)}
+        if units:
+            usage = replace(usage, units={**usage.units, **units})
         booked = await self.engine.settle(self.admission, usage, model, local=self.ask.endpoint.local)
         logger.info(
             "ai-limit: %s %s %r: %d + %d tokens, $%.6f%s",
@@ -135,6 +139,13 @@ class Exchange:
         """Only the request itself counts; its tokens do elsewhere."""
         if self.admission is not None:
             await self.engine.settle(self.admission, Usage(units=self.units), local=self.ask.endpoint.local)
+
+    async def _counted(self, usage: Usage, model: str) -> Mapping[str, int]:
+        """What users' functions say that the exchange has used; nothing where it failed."""
+        if self.calls is None or self.admission is None or self.status is None or self.status >= 400:
+            return {}
+        priced = self.engine.priced(usage, self.admission.facts, model, local=self.ask.endpoint.local)
+        return await self.calls.after(self.admission, priced, model)
 
     def _measured(self) -> Forecast:
         return self._forecast or self._count()

@@ -3,6 +3,7 @@
 They are meant for the proxy alone, so they go no further.
 """
 
+from dataclasses import replace
 from weakref import WeakKeyDictionary
 
 from mitmproxy import connection, http
@@ -10,8 +11,10 @@ from mitmproxy.proxy.mode_specs import UpstreamMode
 
 from addons.answers import OURS
 from addons.attachments import Attachment
+from addons.routing import ROUTED
 from limiter.app import Running
-from limiter.consumers import Roll, Who
+from limiter.consumers import NOBODY, Roll, Who, told
+from limiter.facts import Facts
 
 HEADER = "proxy-authorization"
 _ASKS = ((b"proxy-authenticate", b'Basic realm="ai-limit"'), (b"content-type", b"text/plain; charset=utf-8"))
@@ -52,9 +55,28 @@ class Identification:
         if who is not None or not isinstance(flow.client_conn.proxy_mode, UpstreamMode):
             del flow.request.headers[HEADER]
 
-    def proven(self, flow: http.HTTPFlow) -> Who | None:
-        """Who the request is from, as far as the proxy was told."""
-        return self._requests.get(flow) or self._connections.get(flow.client_conn)
+    def identified(self, flow: http.HTTPFlow, facts: Facts, roll: Roll) -> Facts:
+        """The facts with who asks: proven to a gateway or the proxy, by an API key, or told by a trusted peer."""
+        routed = ROUTED.get(flow)
+        who = (
+            (routed.passing.who if routed and routed.passing.who.name else None)
+            or self._requests.get(flow)
+            or self._connections.get(flow.client_conn)
+            or roll.by_key(facts.credential)
+            or (told(facts.headers) if facts.trusted else _user(flow))
+        )
+        if who == NOBODY:
+            return facts
+        name, id, custom_id, credential_id, groups = who  # noqa: A001 the record's own word
+        return replace(
+            facts, consumer=name, consumer_id=id, custom_id=custom_id, credential_id=credential_id, groups=groups
+        )
+
+
+def _user(flow: http.HTTPFlow) -> Who:
+    """Of mitmproxy's `--proxyauth`."""
+    user = flow.metadata.get("proxyauth")
+    return Who(name=user[0]) if user else NOBODY
 
 
 def _ask(flow: http.HTTPFlow) -> None:

@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 from mitmproxy import http
 
-from addons.answers import OURS
+from addons.answers import OURS, field_name
 from addons.exchange import EXCHANGES
 from addons.replacing import replace
-from addons.traffic import each, fields
+from addons.traffic import fields, fields_of
 from limiter.replies import Replies
 from limiter.usage.tap import Tap
 
@@ -36,15 +36,18 @@ def attach_tap(flow: http.HTTPFlow, replies: Replies) -> None:
             response.headers["transfer-encoding"] = "chunked"
     response.stream = _rewriting(tap) if tap.rewrites else _following(tap)
     if (admission := exchange.admission) and admission.standings:
-        heard = replies.hear(admission.standings, each(response.headers), admission.facts, admission.now)
+        heard = replies.hear(admission.standings, fields_of(response.headers), admission.facts, admission.now)
         exchange.units = heard.units
         for name in heard.removed:
             response.headers.pop(name, None)
         for name, value in heard.fields:
-            response.headers.add(name, value)
+            response.headers.add(field_name(flow, name), value)
         if heard.answer:
             exchange.sent = False
             replace(flow, heard.answer)
+            endpoint = exchange.ask.endpoint
+            text = "ai-limit: %s %s: an answer is replaced, as what it counts was used up"
+            logger.info(text, endpoint.provider, endpoint.name)
 
 
 def _following(tap: Tap) -> Feed:

@@ -6,10 +6,10 @@ from urllib.parse import parse_qsl
 from mitmproxy import http
 from mitmproxy.net.http.url import parse_authority
 
+from addons.routing import ROUTED
 from limiter import identity
-from limiter.consumers import NOBODY, Roll, Who, told
 from limiter.facts import Facts
-from limiter.settings import Settings
+from limiter.settings import Network
 from limiter.usage.providers import Directory, Endpoint, path_of
 from limiter.usage.requests import Ask
 
@@ -27,7 +27,7 @@ def fields(headers: http.Headers) -> dict[str, str]:
     return joined
 
 
-def each(headers: http.Headers) -> tuple[tuple[str, str], ...]:
+def fields_of(headers: http.Headers) -> tuple[tuple[str, str], ...]:
     """Header fields one by one, in their order, with lower-case names."""
     return tuple(
         [(name.decode("latin-1").lower(), value.decode("utf-8", "surrogateescape")) for name, value in headers.fields]
@@ -47,21 +47,14 @@ def endpoint_of(request: http.Request, headers: dict[str, str], directory: Direc
     return endpoint
 
 
-def facts_of(
-    flow: http.HTTPFlow, headers: dict[str, str], ask: Ask, settings: Settings, roll: Roll, proven: Who | None = None
-) -> Facts:
-    """What the limits may look at.
-
-    Args:
-        proven: who the client is, as far as it has shown that to the proxy.
-    """
+def facts_of(flow: http.HTTPFlow, headers: dict[str, str], ask: Ask, trusted_peers: tuple[Network, ...]) -> Facts:
+    """What the limits may look at; who asks is left open (see `identification`)."""
     request = flow.request
     query = request.path.partition("?")[2]
     parameters = dict(parse_qsl(query, keep_blank_values=True))
-    peer = identity.client_address(flow.client_conn.peername[0], {}, ())
-    trusted = identity.is_trusted(peer, settings.trusted_peers)
-    credential = identity.credential(headers, parameters, ask.endpoint.api)
-    who = proven or roll.by_key(credential) or (told(headers) if trusted else _user(flow))
+    address = flow.client_conn.peername[0]
+    peer = identity.client_address(address, {}, ())
+    routed = ROUTED.get(flow)
     return Facts(
         provider=ask.endpoint.provider,
         endpoint=ask.endpoint.name,
@@ -70,30 +63,21 @@ def facts_of(
         host=_host(request, ask.endpoint),
         method=request.method,
         path=path_of(ask.endpoint, request.path),
-        target=request.path,
-        ip=identity.client_address(flow.client_conn.peername[0], headers, settings.trusted_peers),
+        target=routed.target if routed else request.path,
+        ip=identity.client_address(address, headers, trusted_peers),
         peer=peer,
-        trusted=trusted,
-        credential=credential,
-        consumer=who.name,
-        consumer_id=who.id,
-        custom_id=who.custom_id,
-        credential_id=who.credential_id,
-        groups=who.groups,
+        trusted=identity.is_trusted(peer, trusted_peers),
+        credential=identity.credential(headers, parameters, ask.endpoint.api),
+        service=routed.passing.service if routed else "",
+        route=routed.passing.route if routed else "",
         client=identity.client(headers),
         session=identity.session(headers),
         machine=MACHINE,
         headers=headers,
-        fields=each(request.headers),
+        fields=fields_of(request.headers),
         query=parameters,
         cookies=dict(request.cookies.items()),
     )
-
-
-def _user(flow: http.HTTPFlow) -> Who:
-    """Of mitmproxy's `--proxyauth`."""
-    user = flow.metadata.get("proxyauth")
-    return Who(name=user[0]) if user else NOBODY
 
 
 def _host(request: http.Request, endpoint: Endpoint) -> str:

@@ -11,9 +11,11 @@ import platformdirs
 from limiter.config import ConfigError, Configuration, Notice, Place, load
 from limiter.consumers import Roll
 from limiter.engine import Engine
+from limiter.kong.passage import Passage
 from limiter.ledgers import Ledger
 from limiter.prices import Prices
 from limiter.replies import NativeVoice, Replies
+from limiter.settings import Settings
 from limiter.stores.contract import Clock, Store, StoreError, wall_clock
 from limiter.stores.fallback import FallbackStore
 from limiter.stores.memory import MemoryStore
@@ -62,6 +64,7 @@ class Running(NamedTuple):
     prices: Prices
     replies: Replies
     roll: Roll
+    passage: Passage
     stores: Mapping[Ledger | None, Store]
     """Under None the one of the native dialect."""
     store_url: str
@@ -161,7 +164,8 @@ class App:
         engine = Engine(configuration.policy, stores, prices, self._clock, new_id)
         replies = Replies(NativeVoice(settings.rate_limit_headers))
         roll = Roll((*settings.consumers, *settings.gateway.consumers))
-        return Running(configuration, Directory(settings.providers), engine, prices, replies, roll, stores, url)
+        passage = Passage(settings.gateway)
+        return Running(configuration, _directory(settings), engine, prices, replies, roll, passage, stores, url)
 
     def _stores(self, configuration: Configuration, url: str, before: Running | None) -> Mapping[Ledger | None, Store]:
         """The store of each ledger. Those that were open before stay, with all that they count or owe."""
@@ -213,6 +217,17 @@ class App:
         if self._sources.config.is_dir():
             files.update(path for path in self._sources.config.iterdir() if path.suffix in (".yaml", ".yml", ".json"))
         return {path: _stamp(path) for path in files}
+
+
+def _directory(settings: Settings) -> Directory:
+    """Where requests are metered: also at services of a gateway that are no model's, as quotas may hold for them."""
+    known = Directory(settings.providers)
+    services = {
+        f"{service.host}:{service.port}".lower(): "other"
+        for service in settings.gateway.services
+        if service.host and not known.is_known_host(service.host, service.port)
+    }
+    return Directory({**services, **settings.providers}) if services else known
 
 
 def _unknown_providers(configuration: Configuration) -> Iterator[Notice]:

@@ -21,6 +21,14 @@ class Booked(NamedTuple):
     """A window ended on the way to its store: what was booked there counts for nothing."""
 
 
+class UnservedError(StoreError):
+    """The store of a rule could not answer, and the rule says to wait for it."""
+
+    def __init__(self, rule: Rule, problem: StoreError) -> None:
+        super().__init__(str(problem))
+        self.rule = rule
+
+
 class _Account:
     """One store, and how far its clock is ahead of ours."""
 
@@ -57,7 +65,7 @@ class Bookings:
         """Books all takes if all needs fit, else nothing (bar penalties).
 
         Raises:
-            StoreError: a store could not answer and is to be waited for.
+            UnservedError: a store could not answer and is to be waited for.
         """
         first = planned[0].plan.rule.ledger
         if all(item.plan.rule.ledger is first for item in planned):
@@ -134,7 +142,10 @@ class Bookings:
 
     async def _acquire_in(self, account: _Account, id: str, planned: Sequence[Planned]) -> Booked:
         charges = [item.charge for item in planned]
-        acquired = await account.store.acquire(id, charges)
+        try:
+            acquired = await account.store.acquire(id, charges)
+        except StoreError as problem:
+            raise UnservedError(planned[0].plan.rule, problem) from problem
         account.offset = acquired.now - self._clock()
         return Booked(acquired, any(0 < charge.expires_at <= acquired.now for charge in charges))
 

@@ -53,6 +53,9 @@ class Charge(NamedTuple):
     """False: never refuses (warn and shadow modes), yet is booked."""
     capped: bool = False
     """A settlement is dropped when the counter already exceeds the limit (as Higress does)."""
+    until: int = 0
+    """Milliseconds up to which the counter is needed: where another program has made it with an earlier end, it gets
+    this one. Stores that no other program writes to need not look at it."""
 
 
 class Reading(NamedTuple):

@@ -103,11 +103,11 @@ def decide(id: str, facts: Facts, planned: tuple[Planned, ...], acquired: Acquir
             held=held,
         )
     refused = [
-        (item.charge.need > item.charge.limit, _opens_at(item.charge, reading, acquired.now), index)
+        (item.charge.need > item.charge.limit, _opening(item, reading, acquired.now), index)
         for index, (item, reading) in enumerate(zip(planned, acquired.readings, strict=True))
         if not reading.fits or standings[index] in closed
     ]
-    impossible, opens_at, index = max(refused)
+    impossible, opening, index = max(refused)
     charge = planned[index].charge
     return Refusal(
         facts=facts,
@@ -116,7 +116,7 @@ def decide(id: str, facts: Facts, planned: tuple[Planned, ...], acquired: Acquir
         used=acquired.readings[index].used,
         need=charge.need,
         now=acquired.now,
-        retry_after=max(1, ceil((opens_at - acquired.now) / 1000)),
+        retry_after=max(1, ceil((opening - acquired.now) / 1000)),
         impossible=impossible,
         standings=standings,
     )
@@ -128,14 +128,25 @@ def _standing(planned: Planned, reading: Reading, admitted: bool) -> Standing:
     left = charge.limit - used
     remaining = max(0, left - charge.take if admitted else left)
     end = charge.start + charge.size
-    reset_at = end if charge.expires_at else reading.expires_at or end
+    reset_at = end if charge.expires_at or _outlived(planned) else reading.expires_at or end
     limit = plan.limit
     over = left == 0 if limit.closes_at_zero else charge.need > left and limit.checked
     # By position, as names take twice the time.
     return Standing(limit, plan.rule, charge, reading, used, remaining, reset_at, charge.size, over)
 
 
-def _opens_at(charge: Charge, reading: Reading, now: int) -> int:
+def _outlived(planned: Planned) -> bool:
+    """Whether the counter stays when its window is over, so that its own end says nothing."""
+    key = planned.limit.key
+    return key is not None and key.lives > 0
+
+
+def _opening(planned: Planned, reading: Reading, now: int) -> int:
+    charge = planned.charge
+    return charge.start + charge.size if _outlived(planned) else opens_at(charge, reading, now)
+
+
+def opens_at(charge: Charge, reading: Reading, now: int) -> int:
     """Milliseconds at which the charge fits if nothing more is booked; for one that never fits, the window's end."""
     if not charge.expires_at:
         return reading.expires_at or now + charge.ttl

@@ -6,6 +6,8 @@ from operator import attrgetter
 from types import MappingProxyType
 
 from limiter.facts import Facts
+from limiter.higress.values import KINDS as HIGRESS
+from limiter.kong.values import KINDS as KONG
 
 Read = Callable[[Facts], str]
 
@@ -46,7 +48,9 @@ def _cookie(name: str) -> Read:
     return lambda facts: facts.cookies.get(name, "")
 
 
-KINDS: Mapping[str, Callable[[str], Read]] = MappingProxyType({"header": _header, "query": _query, "cookie": _cookie})
+KINDS: Mapping[str, Callable[[str], Read]] = MappingProxyType(
+    {"header": _header, "query": _query, "cookie": _cookie, **HIGRESS, **KONG}
+)
 """Dimensions that take a name, as `header:x-team`, by their first part."""
 NAMED = ("header", "query", "cookie")
 """Those of them that the native dialect has."""

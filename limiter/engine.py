@@ -17,7 +17,7 @@ from limiter.ledgers import Ledger
 from limiter.meters import Usage
 from limiter.plans import NOTHING_HELD, PREFIX, Held, Plan, Planned, reserves
 from limiter.prices import Prices
-from limiter.rules import Policy
+from limiter.rules import Policy, Rule
 from limiter.selection import Selector
 from limiter.stores.contract import Store
 from limiter.usage.forecast import Forecast
@@ -78,7 +78,7 @@ class Engine:
             return Admission(id="", facts=facts, planned=(), readings=(), standings=(), now=arrival, held=False)
         if self._prices.blocks(facts.provider, facts.model, local=local):
             for plan in plans:
-                if plan.limit.meter == "cost":
+                if plan.limit.meter == "cost" and plan.limit.costs is None:
                     return Unpriced(facts=facts, limit=plan.limit)
         held = self._hold(facts, await measure(), local=local) if reserves(plans) else NOTHING_HELD
         if any(plan.asked for plan in plans):
@@ -119,7 +119,7 @@ class Engine:
             if item.plan.settles and ((actual := item.plan.consumed(admission.facts, priced)) or item.charge.take)
         ]
         if corrections:
-            await self._bookings.settle(admission.id, corrections)
+            await self._bookings.settle(admission.id, _once(corrections))
         return priced
 
     async def cancel(self, admission: Admission) -> None:
@@ -150,7 +150,7 @@ class Engine:
             if plan.settles and (actual := plan.consumed(facts, priced))
         ]
         if corrections:
-            await self._bookings.settle(self._new_id(), corrections)
+            await self._bookings.settle(self._new_id(), _once(corrections))
         return priced
 
     async def claim(self, work: str) -> bool:
@@ -228,6 +228,17 @@ class Engine:
         ]
         if corrections:
             await self._bookings.settle(id, corrections)
+
+
+def _once(corrections: list[tuple[Rule, Correction]]) -> list[tuple[Rule, Correction]]:
+    """What an exchange consumed is booked once on a counter that several limits of a gateway share."""
+    if not any(correction.charge.capped for _, correction in corrections[1:]):
+        return corrections
+    first: dict[object, tuple[Rule, Correction]] = {}
+    for rule, correction in corrections:
+        shared = (rule.ledger, correction.charge.key) if correction.charge.capped else object()
+        first.setdefault(shared, (rule, correction))
+    return list(first.values())
 
 
 def _correction(planned: Planned, reading: Reading, facts: Facts, actual: int, now: int) -> Correction:

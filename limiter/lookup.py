@@ -13,6 +13,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from limiter.dimensions import GROUP, reader
+from limiter.expressions import Expressions
 from limiter.facts import Facts
 from limiter.rules import Condition
 
@@ -38,6 +39,8 @@ CUTS: Mapping[str, Callable[[int], Callable[[str], Hashable]]] = {
     "nothing": lambda _: lambda _: None,
 }
 """From a length to the function that cuts the part out of a value."""
+EXPRESSION = Drawer("expression")
+"""Filed by expressions themselves, which are searched together: no part of a value tells which of them match."""
 
 
 class Place(NamedTuple):
@@ -64,9 +67,16 @@ class Lookup[Item]:
 
     def __init__(self) -> None:
         self._drawers: dict[Drawer, tuple[Callable[[str], Hashable], _Filed[Item]]] = {}
+        self._by_expression: dict[str, list[Item]] = {}
+        self._expressions: Expressions | None = None
+        """Of all of those, once it was needed."""
 
     def add(self, place: Place, accepts: Accepts, item: Item) -> None:
         drawer, part = place
+        if drawer is EXPRESSION:
+            self._by_expression.setdefault(str(part), []).append(item)
+            self._expressions = None
+            return
         if drawer not in self._drawers:
             self._drawers[drawer] = (CUTS[drawer.kind](drawer.length), {})
         self._drawers[drawer][1].setdefault(part, []).append((accepts, item))
@@ -78,6 +88,10 @@ class Lookup[Item]:
             for accepts, item in filed.get(cut(value), ()):
                 if accepts(value):
                     found[item] = None
+        if self._by_expression:
+            self._expressions = self._expressions or Expressions(self._by_expression)
+            for expression in self._expressions.find(value):
+                found.update(dict.fromkeys(self._by_expression[expression]))
         return tuple(found)
 
 
@@ -95,6 +109,8 @@ def texts(condition: Condition) -> Iterator[Text]:
         places = [Place(Drawer("head", len(head)), head)] if head else []
         places += [Place(Drawer("tail", len(tail)), tail)] if tail else []
         yield Text(tuple(places) or (Place(Drawer("nothing"), None),), re.compile(translate(pattern)).match)
+    for expression in condition.regexes:
+        yield Text((Place(EXPRESSION, expression),), _surely)
 
 
 def _surely(_: str) -> bool:
@@ -112,7 +128,7 @@ def test(condition: Condition) -> Callable[[Facts], object]:
 
 
 def _accepts(condition: Condition) -> Accepts:
-    if not condition.patterns and not condition.networks:
+    if not condition.patterns and not condition.networks and not condition.regexes:
         return condition.values.__contains__
     lookup: Lookup[bool] = Lookup()
     for text in texts(condition):

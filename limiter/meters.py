@@ -42,10 +42,14 @@ class Usage:
     """True when any number is our estimate and not the provider's word."""
     service_tier: str = ""
     """The tier that served the request where the provider names one: `flex`, `priority`, `batch` …"""
+    premium: int = 0
+    """Hundredths of the list price that its tokens cost more, as the provider says how it served them."""
     requests: int = 1
     """How many requests these are the sums of: a batch's results come in one answer."""
     units: Mapping[str, int] = MappingProxyType({})
     """Custom units by name."""
+    others: Mapping[str, "Usage"] = MappingProxyType({})
+    """Parts of the above that other models consumed than the one that answered, by model: their prices differ."""
 
 
 class Scope(NamedTuple):
@@ -71,6 +75,8 @@ class Scope(NamedTuple):
     """Custom units by name."""
     tier: str = ""
     """The service tier that was asked for. The standard one may serve all the same."""
+    premium: int = 0
+    """As that of `Usage`."""
 
 
 NOTHING_ELSE = Scope()

@@ -38,7 +38,7 @@ NOTHING_HELD = Held(Usage(), Usage(), Usage())
 class Plan:
     """A limit, ready to be charged: the parts that requests or windows share are worked out once."""
 
-    __slots__ = ("_blocks", "_counts", "_fixed", "_laid", "_layout", "_readers", "asked", "limit", "meter", "reserves",
+    __slots__ = ("_blocks", "_counts", "_fixed", "_laid", "_layout", "_outlives", "_readers", "asked", "limit", "meter", "reserves",
         "rule", "settles")  # fmt: skip
 
     def __init__(self, rule: Rule, limit: Limit) -> None:
@@ -59,6 +59,7 @@ class Plan:
         self._readers = tuple(map(read, limit.per))
         stem = f"{PREFIX}:{quote(limit.name, safe='')}:{limit.window.label}:"
         self._layout = limit.key or stem
+        self._outlives = limit.key is not None and limit.key.lives > 0
         self._laid = _Laid(0, 0, 0, 0, 0, 0, "", "", None)
 
     def charge(self, facts: Facts, held: Held, now: int) -> Charge:
@@ -83,7 +84,7 @@ class Plan:
         if self._counts and not self._counts(facts):
             take = keep = 0
         # By position, which takes half the time: key, limit, need, take, ttl, expires_at, previous, start, size, hold,
-        # keep, penalty, blocks, capped.
+        # keep, penalty, blocks, capped, until.
         return Charge(
             f"{head}{values}{tail}",
             limit.amount,
@@ -99,6 +100,7 @@ class Plan:
             take if limit.penalty else 0,
             self._blocks,
             limit.capped,
+            laid.until if self._outlives else 0,
         )
 
     def bare(self, facts: Facts, now: int) -> Charge:

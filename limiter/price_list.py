@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
 from re import match
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from limiter.model_names import spellings, vendor
+from limiter.price_sources import CONTEXTS, EXTRAS, FREE, GREAT, MAKERS, SOURCES, SUPPLEMENTS
 from limiter.tariffs import PriceTable, Tariff, compiled, dearest
 
 if TYPE_CHECKING:  # The package takes most of a second to import: `builtin` does that when prices are first needed.
@@ -17,87 +18,7 @@ if TYPE_CHECKING:  # The package takes most of a second to import: `builtin` doe
 LATEST = datetime(9999, 12, 31, 9, tzinfo=UTC)
 """Stands for an unknown time: every announced price is in force, and it is DeepSeek's peak, 6-10 h UTC."""
 
-SOURCES: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "gemini": (("google", ""),),
-    "vertex": (("google", ""),),
-    "bedrock": (("aws", ""),),
-    "bedrock-mantle": (("aws", ""),),
-    "azure-ai": (("azure", ""),),
-    "xai": (("x-ai", ""),),
-    "moonshot": (("moonshotai", ""),),
-    "voyage": (("voyageai", ""),),
-    "zhipu": (("zhipuai", ""),),
-    "copilot": (("github-copilot", ""),),
-    # Not in the data under its own name; OpenRouter passes list prices on.
-    "dashscope": (("openrouter", "qwen/"),),
-    "writer": (("openrouter", "writer/"),),
-    "ai21": (("openrouter", "ai21/"),),
-    "huggingface": tuple(
-        (f"huggingface_{name}", "")
-        for name in (
-            *("novita", "together", "fireworks-ai", "nebius", "nscale", "hyperbolic"),
-            *("groq", "cerebras", "sambanova", "ovhcloud", "publicai"),
-        )
-    ),
-}
-"""Our provider → (provider of the data, what to put before the model's name). Others bear the same name in both."""
-
-MAKERS: Mapping[str, str] = {
-    "meta": "meta",
-    "mistralai": "mistral",
-    "moonshot": "moonshotai",
-    "xai": "x-ai",
-    "z-ai": "zai",
-}
-"""Maker as model names spell it → provider of the data. Others bear the same name in both."""
-
-GREAT = ("openai", "anthropic", "google")
-"""Stand in for a provider that the data do not know."""
-
-FREE: Mapping[str, tuple[str, ...]] = {
-    "openai": ("moderation",),
-    "google": ("gemma",),
-    "github-copilot": ("gpt-",),
-}
-"""Provider → beginnings of models that are listed without any price as they are free. `:free` is so anywhere."""
-
-GRATIS = ":free"
-"""Ends the names of OpenRouter's models that cost nothing, listed or not."""
-
 ListSource = Literal["genai-prices", "supplement"]
-
-
-class Supplement(NamedTuple):
-    """A price that the data lack."""
-
-    provider: str
-    """Of the data."""
-    model: str
-    """Beginning of the model's name."""
-    prices: Mapping[str, str]
-    """Dollars, by the keys of the data."""
-
-
-# https://cohere.com/pricing ; https://docs.voyageai.com/docs/pricing
-SUPPLEMENTS = (
-    Supplement("cohere", "rerank-v4.0-pro", {"rerank_searches_kcount": "2.5"}),
-    Supplement("cohere", "rerank-", {"rerank_searches_kcount": "2"}),
-    Supplement("cohere", "embed-", {"input_mtok": "0.1"}),
-    Supplement("voyageai", "rerank-2.5-lite", {"input_mtok": "0.02"}),
-    Supplement("voyageai", "rerank-2-lite", {"input_mtok": "0.02"}),
-    Supplement("voyageai", "rerank-lite-1", {"input_mtok": "0.02"}),
-    Supplement("voyageai", "rerank-", {"input_mtok": "0.05"}),
-)
-"""Looked at after the data; the first that begins the name counts."""
-
-_CONTEXTS: Mapping[str, Mapping[str, str]] = {
-    "batch": {"processing": "batch"},
-    "flex": {"service_tier": "flex"},
-    "priority": {"service_tier": "priority"},
-    # OpenAI's tier, and Anthropic's `speed`; each reads its own key.
-    "fast": {"service_tier": "fast", "speed": "fast"},
-}
-"""Service tier as responses name it → genai-prices' `price_context`. Other tiers cost the standard price."""
 
 
 class _Constraint(Protocol):
@@ -114,6 +35,7 @@ class Listed:
     free: bool
     model: "ModelInfo" = field(repr=False)
     context: Mapping[str, str]
+    extras: Mapping[str, Decimal] = field(default_factory=dict, repr=False)
     _constraints: tuple[_Constraint, ...] = field(init=False, repr=False)
     _tariffs: dict[tuple[bool, ...], Tariff] = field(default_factory=dict, repr=False)
     """By which constraints hold: they alone decide which prices are in force."""
@@ -132,7 +54,9 @@ class Listed:
         key = tuple(constraint.active(moment) for constraint in self._constraints)
         known = self._tariffs.get(key)
         if known is None:
-            known = self._tariffs[key] = compiled(_prices(self.model.get_prices(moment, self.context)))
+            known = self._tariffs[key] = compiled(
+                {**self.extras, **_prices(self.model.get_prices(moment, self.context))}
+            )
         return known
 
 
@@ -150,7 +74,7 @@ class PriceList:
 
     def find(self, provider: str, model: str, host: str = "", tier: str = "") -> tuple[Listed, ...]:
         """The model's prices; several where one name is sold by several parties, none where nobody lists it."""
-        context = _CONTEXTS.get(tier.lower(), {})
+        context = CONTEXTS.get(tier.lower(), {})
         for found in self._matches(provider, model, host):
             listed = tuple(_listed(seller, info, context) for seller, info in found)
             if listed:
@@ -218,7 +142,14 @@ def _listed(seller: "Provider", info: "ModelInfo", context: Mapping[str, str]) -
     # Tiers of the maker are not those of who resells its models (so does genai-prices).
     own = any(info is model for model in seller.models)
     source: ListSource = "supplement" if info.description == _SUPPLEMENTED else "genai-prices"
-    return Listed(f"{seller.id}/{info.id}", source, _is_free(seller.id, info), info, context if own else {})
+    return Listed(
+        f"{seller.id}/{info.id}",
+        source,
+        _is_free(seller.id, info),
+        info,
+        context if own else {},
+        EXTRAS.get(seller.id, {}),
+    )
 
 
 def _routed(names: list[str], sources: "list[tuple[Provider, str]]") -> "tuple[list[str], list[tuple[Provider, str]]]":

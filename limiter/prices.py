@@ -3,25 +3,24 @@
 What nobody knows is never free by accident: it costs the dearest price that the provider is known to ask.
 """
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from decimal import Decimal
-from fnmatch import translate
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from limiter.facts import Facts
 from limiter.meters import Scope, Usage
-from limiter.model_names import spellings
-from limiter.price_list import GRATIS, Listed, ListSource, builtin
+from limiter.price_list import Listed, ListSource, builtin
+from limiter.price_overrides import Override, Overrides, pattern
+from limiter.price_sources import GRATIS, PREMIUMS
 from limiter.settings import OnUnknownPrice, Price
-from limiter.tariffs import Tariff, compiled
 
 Source = ListSource | Literal["reported", "override", "dearest", "free", "local", "unknown"]
 
 _NONE: Mapping[str, str] = MappingProxyType({})
+_NO_OTHERS: Mapping[str, Usage] = MappingProxyType({})
+_TOKENS = tuple(field.name for field in fields(Usage) if field.name.endswith("_tokens"))
 
 IMAGE_TOOL = ("openai", "gpt-image-1")
 """Makes the images of `image_generation` in the Responses API, as far as usage says: its tokens are counted apart from
@@ -41,19 +40,22 @@ class Priced(NamedTuple):
     """The pattern of the user's price, or `provider/model` of the list. Empty where neither set the price."""
 
 
-class _Override(NamedTuple):
-    model: re.Pattern[str]
-    provider: re.Pattern[str]
-    tariff: Tariff
-    detail: str
-
-
 @dataclass(frozen=True, slots=True)
 class _Quote:
     """What is known of one model's price."""
 
-    override: _Override | None
+    override: Override | None
     listed: tuple[Listed, ...]
+
+
+class _Where(NamedTuple):
+    """What sets a price beside the model."""
+
+    provider: str
+    host: str
+    local: bool
+    tier: str
+    at: datetime | None
 
 
 class Prices:
@@ -70,8 +72,8 @@ class Prices:
         Args:
             models: shell pattern over what requests call a model (a deployment, an ARN) → the model that it is.
         """
-        self._overrides = tuple(map(_compile, overrides))
-        self._models = tuple((_pattern(alias), model) for alias, model in models.items())
+        self._overrides = Overrides(overrides)
+        self._models = tuple((pattern(alias), model) for alias, model in models.items())
         self._on_unknown = on_unknown
         self._quotes: dict[tuple[str, str, str, str], _Quote] = {}
 
@@ -129,21 +131,12 @@ class Prices:
         """
         if usage.cost is not None:
             return Priced(usage.cost, "reported", "")
-        quote = self._quote(provider, model, host, usage.service_tier or tier)
-        images = self._images(usage, at)
-        if quote.override is not None:
-            return Priced(quote.override.tariff.cost(usage) + images, "override", quote.override.detail)
-        if local:
-            return Priced(0, "local", "")
-        if quote.listed:
-            cost, listed = max(((item.tariff(at).cost(usage), item) for item in quote.listed), key=lambda pair: pair[0])
-            # A model that is sold by the minute or the page has no price for tokens, which does not make them free.
-            if cost or listed.free or not _consumed(usage):
-                return Priced(cost + images, listed.source, listed.name)
-        if self._on_unknown == "free" or _is_gratis(provider, model):
-            return Priced(0, "free", "")
-        cost = max(tariff.cost(usage) for tariff in builtin().dearest(provider, host))
-        return Priced(cost + images, "unknown" if self._on_unknown == "block" else "dearest", "")
+        where = _Where(provider, host, local, usage.service_tier or tier, at)
+        own = self._price(_own(usage) if usage.others else usage, model, where)
+        if not usage.others:
+            return own
+        parts = (self._price(part, self.model(provider, name), where) for name, part in usage.others.items())
+        return own._replace(cost=own.cost + sum(part.cost for part in parts))
 
     def most(  # noqa: PLR0913 each is a fact of its own
         self,
@@ -175,12 +168,13 @@ class Prices:
         if local:
             return 0
         listed = [item for quote in quotes for item in quote.listed]
+        premium = scope.premium or _premium(provider, model, facts.host)
         cost = 0
         for item in listed:
             now, dearest = item.tariff(at), item.tariff(None)
-            cost = max(cost, now.most(prompt, completion, scope))
+            cost = max(cost, now.most(prompt, completion, scope, premium))
             if dearest is not now:
-                cost = max(cost, dearest.most(prompt, completion, scope))
+                cost = max(cost, dearest.most(prompt, completion, scope, premium))
         if cost or any(item.free for item in listed):
             return cost + images
         if self._on_unknown == "free" or _is_gratis(provider, model):
@@ -198,6 +192,26 @@ class Prices:
         if self._on_unknown != "block" or local or _is_gratis(provider, model):
             return False
         return not self.is_known(provider, self.model(provider, model), host=host)
+
+    def _price(self, usage: Usage, model: str, where: _Where) -> Priced:
+        provider, host, at = where.provider, where.host, where.at
+        quote = self._quote(provider, model, host, where.tier)
+        images = self._images(usage, at)
+        if quote.override is not None:
+            return Priced(quote.override.tariff.cost(usage) + images, "override", quote.override.detail)
+        if where.local:
+            return Priced(0, "local", "")
+        if quote.listed:
+            premium = usage.premium or _premium(provider, model, host)
+            costs = ((item.tariff(at).cost(usage, premium), item) for item in quote.listed)
+            cost, listed = max(costs, key=lambda pair: pair[0])
+            # A model that is sold by the minute or the page has no price for tokens, which does not make them free.
+            if cost or listed.free or not _consumed(usage):
+                return Priced(cost + images, listed.source, listed.name)
+        if self._on_unknown == "free" or _is_gratis(provider, model):
+            return Priced(0, "free", "")
+        cost = max(tariff.cost(usage) for tariff in builtin().dearest(provider, host))
+        return Priced(cost + images, "unknown" if self._on_unknown == "block" else "dearest", "")
 
     def _images(self, usage: Usage, at: datetime | None) -> int:
         """What images cost that a tool made."""
@@ -226,17 +240,10 @@ class Prices:
         if known is None:
             if len(self._quotes) >= _REMEMBERED:
                 self._quotes.clear()
-            override = self._override(provider, model)
+            override = self._overrides.find(provider, model)
             known = _Quote(override, () if override else _find(provider, model, host, tier))
             self._quotes[key] = known
         return known
-
-    def _override(self, provider: str, model: str) -> _Override | None:
-        names = [model, *spellings(provider, model)]
-        for item in self._overrides:
-            if item.provider.match(provider) and any(item.model.match(name) for name in names):
-                return item
-        return None
 
 
 def _find(provider: str, model: str, host: str, tier: str) -> tuple[Listed, ...]:
@@ -246,31 +253,25 @@ def _find(provider: str, model: str, host: str, tier: str) -> tuple[Listed, ...]
         return ()
 
 
+def _own(usage: Usage) -> Usage:
+    """What the model itself consumed."""
+    parts = usage.others.values()
+    own = {name: max(0, getattr(usage, name) - sum(getattr(part, name) for part in parts)) for name in _TOKENS}
+    return replace(usage, others=_NO_OTHERS, **own)
+
+
+def _premium(provider: str, model: str, host: str) -> int:
+    """Hundredths that the place adds to the list price."""
+    return sum(
+        item.added
+        for item in PREMIUMS
+        if item.provider == provider and item.host.fullmatch(host) and item.model.search(model.lower())
+    )
+
+
 def _consumed(usage: Usage) -> bool:
     return usage.prompt_tokens > 0 or usage.completion_tokens > 0 or usage.total_tokens > 0 or bool(usage.units)
 
 
 def _is_gratis(provider: str, model: str) -> bool:
     return provider == "openrouter" and model.lower().endswith(GRATIS)
-
-
-def _pattern(shell: str) -> re.Pattern[str]:
-    return re.compile(translate(shell), re.IGNORECASE)
-
-
-def _compile(price: Price) -> _Override:
-    cached = price.input if price.cached is None else price.cached
-    write = price.input if price.cache_write is None else price.cache_write
-    listed: dict[str, Decimal] = {
-        "input_mtok": price.input,
-        "output_mtok": price.output,
-        "cache_read_mtok": cached,
-        "cache_write_mtok": write,
-        "requests_kcount": price.request * 1000,
-    }
-    return _Override(
-        model=_pattern(price.model),
-        provider=_pattern(price.provider),
-        tariff=compiled(listed),
-        detail=f"{price.provider}/{price.model}",
-    )

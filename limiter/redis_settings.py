@@ -1,7 +1,10 @@
 """How to reach a Redis or Valkey: one frozen value, whatever document or URL it was read from."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
+
+from limiter.cloud_identity import AwsIdentity, CloudIdentity, GcpIdentity
 
 Role = Literal["master", "slave", "any"]
 
@@ -82,6 +85,9 @@ class RedisSettings:
     path: str = ""
     """Unix socket in place of the address."""
     credentials: Credentials = Credentials()
+    identity: CloudIdentity | None = None
+    """In place of a password: tokens that a cloud issues. AWS needs the user's name; Azure takes the principal's object
+    id from the token if there is none; GCP has no names."""
     database: int = 0
     tls: Tls | None = None
     sentinel: Sentinel | None = None
@@ -105,8 +111,8 @@ class RedisSettings:
             raise ValueError(f"redis: found database {self.database}, but a cluster has only database 0")
         if self.database < 0 or self.pool_size < 1 or (self.backlog is not None and self.backlog < 0):
             raise ValueError("redis: database and backlog are at least 0, the pool's size at least 1")
-        if self.credentials.username and not self.credentials.password:
-            raise ValueError("redis: found a username without a password")
+        if isinstance(self.identity, AwsIdentity) and not self.credentials.username:
+            raise ValueError("redis: found no username, expected that of the ElastiCache user")
         if min(self.timeouts.connect, self.timeouts.send, self.timeouts.read) <= 0:
             raise ValueError("redis: timeouts are greater than 0")
         for part in (self.sentinel, self.cluster):
@@ -124,11 +130,27 @@ class RedisSettings:
         found = []
         if self.sentinel and self.sentinel.role != "master":
             found.append(f"sentinel_role {self.sentinel.role}: counters are written, so the master is used")
+        found.extend(self._remarks_on_logins())
         if self.proxied and self.database:
             found.append(f"database {self.database}: not selected, since a proxied connection has only one")
         if self.tls and not self.tls.verify:
             found.append("TLS without verification: whoever is on the way can pretend to be the server")
         return tuple(found)
+
+    def _remarks_on_logins(self) -> Iterator[str]:
+        unsent = "not sent, since it has no password; gateways do the same"
+        if self.sentinel and self.sentinel.credentials.username and not self.sentinel.credentials.password:
+            yield f"sentinel_username: {unsent}"
+        if self.identity is None:
+            if self.credentials.username and not self.credentials.password:
+                yield f"username: {unsent}"
+            return
+        if self.credentials.password:
+            yield "password: not sent, since the identity's token takes its place"
+        if not self.tls:
+            refused = "; this cloud takes it over TLS alone" if not isinstance(self.identity, GcpIdentity) else ""
+            yield f"cloud_authentication without TLS: whoever is on the way can read the token{refused}"
+        yield from self.identity.remarks
 
     def __str__(self) -> str:
         """For logs and errors: where, without any secret."""

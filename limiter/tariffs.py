@@ -82,10 +82,13 @@ class Tariff(NamedTuple):
     units: tuple[tuple[str, int], ...] = ()
     """Custom unit → yoctodollars."""
 
-    def cost(self, usage: Usage) -> int:
+    def cost(self, usage: Usage, premium: int = 0) -> int:
         """Billionths of a dollar, rounded up.
 
         Parts that exceed their whole are cut to it: providers do send such counts.
+
+        Args:
+            premium: hundredths that tokens cost more.
         """
         if usage.units:
             usage = self._billed(usage)
@@ -93,8 +96,7 @@ class Tariff(NamedTuple):
         prompt = max(0, usage.prompt_tokens or usage.total_tokens - completion)
         # Whether a prompt is long is asked of each request; of sums the mean is all that is known.
         rates = next(rates for start, rates in self.levels if prompt > start * usage.requests)
-        total = prompt * rates.input + completion * rates.output + usage.web_searches * rates.search
-        total += usage.requests * rates.request
+        total = prompt * rates.input + completion * rates.output
         if usage.cached_tokens or usage.cache_creation_tokens or usage.prompt_audio_tokens or usage.prompt_image_tokens:
             total += _input_parts(usage, prompt, rates)
         if usage.reasoning_tokens or usage.completion_audio_tokens or usage.completion_image_tokens:
@@ -103,6 +105,9 @@ class Tariff(NamedTuple):
             reasoning = min(usage.reasoning_tokens, completion - audio - image)
             total += audio * (rates.output_audio - rates.output) + image * (rates.output_image - rates.output)
             total += reasoning * (rates.reasoning - rates.output)
+        if premium:
+            total += -(-total * premium // 100)
+        total += usage.web_searches * rates.search + usage.requests * rates.request
         for name, rate in self.units:
             total += usage.units.get(name, 0) * rate
         return -(-total // _PER_NANO)
@@ -126,14 +131,17 @@ class Tariff(NamedTuple):
             prompt_audio_tokens=audio,
         )
 
-    def most(self, prompt: int, completion: int, scope: Scope) -> int:
+    def most(self, prompt: int, completion: int, scope: Scope, premium: int = 0) -> int:
         """Billionths of a dollar that no usage of one request costs more than, if it keeps within the bounds.
 
         Args:
             prompt, completion: tokens at most.
+            premium: as `cost`.
         """
         # A shorter prompt may fall on another level, and nobody promises that this one is cheaper.
         total = max(_most(rates, prompt, completion, scope) for start, rates in self.levels if start < max(prompt, 1))
+        if premium:  # Of searches, too, which is more than they cost.
+            total += -(-total * premium // 100)
         for name, rate in self.units:
             total += scope.units.get(name, 0) * rate
         return -(-total // _PER_NANO)

@@ -4,8 +4,11 @@ A voice is part of the rules that it speaks for: a frozen value that holds what 
 headers. Rules with equal voices speak together.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+
+from limiter.facts import Facts
 
 if TYPE_CHECKING:  # They know the rules, which know their voices.
     from limiter.decisions import Refusal, Standing
@@ -44,4 +47,42 @@ class Voice(Protocol):
 
     def asks(self, standings: "Sequence[Standing]", now: int) -> Fields:
         """Header fields that are set on the request before it is forwarded, in place of the client's own."""
+        ...
+
+
+class Heard(NamedTuple):
+    """What a response tells of the limits, and what comes of it."""
+
+    fields: Fields = ()
+    """That tell the client of the limits."""
+    units: Mapping[str, int] = MappingProxyType({})
+    """Custom units by name that the exchange has used; a limit of the meter `unit:NAME` counts them."""
+    removed: frozenset[str] = frozenset()
+    """Lower-case names of fields that the client must not see."""
+    answer: Answer | None = None
+    """Takes the place of the response: its status, body and what describes the body. Other fields stay. Nothing of the
+    exchange is counted then."""
+
+
+@runtime_checkable
+class Listening(Protocol):
+    """A voice that decides again when the upstream has answered."""
+
+    def hear(self, standings: "Sequence[Standing]", response: Fields, facts: Facts, now: int) -> Heard:
+        """What the response's header fields come to, in place of `Voice.fields`.
+
+        Args:
+            standings: as they were at arrival.
+            response: fields one by one, with lower-case names.
+            now: milliseconds of the store's clock at arrival.
+        """
+        ...
+
+
+@runtime_checkable
+class Unserved(Protocol):
+    """A voice with words for a store that does not answer."""
+
+    def unserved(self, facts: Facts) -> Answer:
+        """The answer to a request that is refused since the store of the voice's rule did not answer."""
         ...

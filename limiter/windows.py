@@ -3,6 +3,7 @@
 All instants are milliseconds since the Unix epoch. Nothing here reads a clock.
 """
 
+from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal, NamedTuple
@@ -14,6 +15,8 @@ Unit = Literal["second", "minute", "hour", "day", "week", "month", "year"]
 SECONDS: dict[Unit, int] = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
 """Units of a fixed length."""
 UNITS: tuple[Unit, ...] = ("second", "minute", "hour", "day", "week", "month", "year")
+_FIRST_DAYS: dict[Unit, int] = {"week": 7, "month": 31}
+"""Days on which a calendar window may begin, where it need not begin on the first."""
 LOCAL = "local"
 """The time zone of the machine, in place of an IANA name."""
 
@@ -32,13 +35,15 @@ class Window:
     - fixed: multiples of its length since the epoch;
     - sliding: as fixed, and the window before counts by the share that still overlaps;
     - anchored: begins with the first booking;
-    - calendar: days, weeks (from Monday), months and years as a clock on the wall of `zone` shows them.
+    - calendar: days, weeks, months and years as a clock on the wall of `zone` shows them.
     """
 
     kind: Kind
     count: int
     unit: Unit
     zone: str = "UTC"
+    first_day: int = 1
+    """On which calendar weeks (1: Monday) or months begin; in a month that is too short for it, on its last day."""
 
     def __post_init__(self) -> None:
         if self.count < 1:
@@ -47,6 +52,9 @@ class Window:
             raise ValueError(f"a {self.unit} has no fixed length, so its window is calendar, not {self.kind}")
         if self.kind == "calendar" and self.unit in ("second", "minute", "hour"):
             raise ValueError(f"a calendar window is made of days, weeks, months or years, found {self.unit}")
+        days = _FIRST_DAYS.get(self.unit, 1) if self.kind == "calendar" else 1
+        if not 1 <= self.first_day <= days:
+            raise ValueError(f"a {self.kind} {self.unit} begins on a day from 1 to {days}, found {self.first_day}")
         zone_of(self.zone)
 
     @property
@@ -58,7 +66,8 @@ class Window:
     def label(self) -> str:
         """Short, unique for windows that may not share a counter: `1d`, `2mo`, `1d@Europe/Berlin`, `60s~`."""
         short = "mo" if self.unit == "month" else self.unit[0]
-        mark = {"fixed": "", "sliding": "~", "anchored": "!", "calendar": f"@{self.zone}"}[self.kind]
+        day = f"+{self.first_day - 1}" if self.first_day > 1 else ""
+        mark = {"fixed": "", "sliding": "~", "anchored": "!", "calendar": f"@{self.zone}{day}"}[self.kind]
         return f"{self.count}{short}{mark}"
 
     def __str__(self) -> str:
@@ -114,16 +123,20 @@ def _dates(window: Window, day: datetime) -> tuple[datetime, datetime]:
             first = (day.year - 1) // window.count * window.count + 1
             return datetime(first, 1, 1), datetime(first + window.count, 1, 1)  # noqa: DTZ001 made aware by _midnight
         case "month":
-            index = ((day.year - 1) * 12 + day.month - 1) // window.count * window.count
-            return _month(index), _month(index + window.count)
+            index = (day.year - 1) * 12 + day.month - 1
+            if day.day < _month(index, window.first_day).day:
+                index -= 1
+            index = index // window.count * window.count
+            return _month(index, window.first_day), _month(index + window.count, window.first_day)
         case _:
             days = window.count * (7 if window.unit == "week" else 1)
-            start = datetime.fromordinal((day.toordinal() - 1) // days * days + 1)
+            start = datetime.fromordinal((day.toordinal() - window.first_day) // days * days + window.first_day)
             return start, start + timedelta(days=days)
 
 
-def _month(index: int) -> datetime:
-    return datetime(index // 12 + 1, index % 12 + 1, 1)  # noqa: DTZ001 made aware by _midnight
+def _month(index: int, day: int) -> datetime:
+    year, month = index // 12 + 1, index % 12 + 1
+    return datetime(year, month, min(day, monthrange(year, month)[1]))  # noqa: DTZ001 made aware by _midnight
 
 
 def _midnight(day: datetime, zone: tzinfo | None) -> int:

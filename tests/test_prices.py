@@ -16,7 +16,8 @@ from genai_prices.data_snapshot import get_snapshot
 
 from limiter.facts import Facts
 from limiter.meters import NANO, Scope, Usage
-from limiter.price_list import LATEST, SOURCES, builtin
+from limiter.price_list import LATEST, builtin
+from limiter.price_sources import SOURCES
 from limiter.prices import Priced, Prices
 from limiter.settings import Price
 
@@ -372,6 +373,50 @@ def test_images_that_a_tool_made_are_paid_beside_the_answer() -> None:
     plain = PRICES.price(PLAIN, "openai", "gpt-4o", at=AT).cost
 
     assert PRICES.price(usage, "openai", "gpt-4o", at=AT).cost == plain + dollars("0.045")
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "usage", "cost"),
+    [
+        ("vertex", "gemini-3-flash-preview", replace(PLAIN, service_tier="ON_DEMAND_FLEX"), "0.001"),
+        ("vertex", "gemini-3-flash-preview", replace(PLAIN, service_tier="ON_DEMAND"), "0.002"),
+        ("anthropic", "claude-opus-4-8", replace(PLAIN, service_tier="fast"), "0.035"),
+        ("anthropic", "claude-opus-4-8", PLAIN, "0.0175"),
+        ("anthropic", "claude-opus-4-8", replace(PLAIN, premium=10, web_searches=2), "0.03925"),
+        ("xai", "grok-4-1-fast-reasoning", replace(PLAIN, web_searches=2), "0.01045"),
+        ("openai", "tts-1", Usage(prompt_tokens=9, completion_tokens=9, units={"input_characters": 1000}), "0.015"),
+    ],
+)
+def test_what_an_answer_says_of_its_service_sets_the_price(provider: str, model: str, usage: Usage, cost: str) -> None:
+    """Its tier, its speed, its place, its searches."""
+    assert PRICES.price(usage, provider, model, at=AT).cost == dollars(cost)
+
+
+def test_other_models_that_helped_are_paid_at_their_own_rates() -> None:
+    """Haiku at $1 and $5, advised by Opus at $5 and $25; a map of names holds for both."""
+    usage = replace(PLAIN, prompt_tokens=3000, completion_tokens=1500, others={"claude-opus-4-8": PLAIN})
+    cost = dollars("0.007") + dollars("0.0175")
+
+    assert PRICES.price(usage, "anthropic", "claude-haiku-4-5", at=AT).cost == cost
+    assert PRICES.price(usage, "anthropic", "claude-haiku-4-5", at=AT).detail == "anthropic/claude-haiku-4-5"
+    assert PRICES.price(replace(usage, cost=5), "anthropic", "claude-haiku-4-5").cost == 5
+    mapped = Prices(models={"claude-opus-*": "claude-haiku-4-5"})
+    assert mapped.price(usage, "anthropic", "claude-haiku-4-5", at=AT).cost == dollars("0.0105")
+
+
+@pytest.mark.parametrize(
+    ("host", "model", "cost"),
+    [
+        ("aiplatform.googleapis.com", "claude-sonnet-4-6", "0.0105"),
+        ("us-east5-aiplatform.googleapis.com", "claude-sonnet-4-6", "0.01155"),
+        ("aiplatform.eu.rep.googleapis.com", "claude-sonnet-4-6", "0.01155"),
+        ("us-east5-aiplatform.googleapis.com", "claude-3-7-sonnet", "0.0105"),
+    ],
+)
+def test_claude_in_one_region_of_vertex_costs_a_tenth_more(host: str, model: str, cost: str) -> None:
+    assert PRICES.price(PLAIN, "vertex", model, host=host, at=AT).cost == dollars(cost)
+    facts = Facts(provider="vertex", model=model, host=host)
+    assert PRICES.most(1000, 500, Scope(), facts, at=AT) == dollars(cost)
 
 
 def test_free_models_of_openrouter() -> None:

@@ -1,8 +1,9 @@
 """Windows: every instant lies in exactly one, and calendar windows follow the clock on the wall."""
 
 import time
+from calendar import monthrange
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -35,10 +36,21 @@ calendar_windows = st.builds(
     Window, st.just("calendar"), st.integers(1, 10), st.sampled_from(CALENDAR), st.sampled_from(ZONES)
 )
 
+shifted_windows = st.sampled_from([("week", 7), ("month", 31)]).flatmap(
+    lambda pair: st.builds(
+        Window,
+        st.just("calendar"),
+        st.integers(1, 4),
+        st.just(pair[0]),
+        st.sampled_from(ZONES),
+        first_day=st.integers(1, pair[1]),
+    )
+)
 
-def at(zone: str, *date: int) -> int:
+
+def at(zone: str, *moment: int) -> int:
     """Milliseconds of a time on the wall."""
-    return int(datetime(*date, tzinfo=ZoneInfo(zone)).timestamp() * 1000)  # type: ignore[misc]
+    return int(datetime(*moment, tzinfo=ZoneInfo(zone)).timestamp() * 1000)  # type: ignore[misc]
 
 
 def check_tiling(window: Window, now: int) -> Span:
@@ -75,11 +87,46 @@ def test_calendar_windows_tile_the_time_line(window: Window, now: int) -> None:
     assert before.date() < first.date()
 
 
+@given(shifted_windows, instants)
+@example(Window("calendar", 1, "month", "UTC", first_day=31), at("UTC", 2024, 2, 28, 23, 59, 59))
+@example(Window("calendar", 1, "month", "UTC", first_day=31), at("UTC", 2024, 2, 29))
+@example(Window("calendar", 1, "month", "America/Sao_Paulo", first_day=4), at("UTC", 2018, 11, 4, 3))
+def test_windows_that_begin_on_another_day_tile_the_time_line(window: Window, now: int) -> None:
+    """Also where a month lacks the day, and each begins on that day or on the last of a short month."""
+    span = check_tiling(window, now)
+    # Where clocks skip a whole day, a window begins on the day after it.
+    first = datetime.fromtimestamp(span.start / 1000, zone_of(window.zone))
+    apia = first.date() == date(2011, 12, 31) and window.zone == "Pacific/Apia"
+    if window.unit == "week":
+        assert first.isoweekday() == window.first_day or apia
+    else:
+        assert first.day == min(window.first_day, monthrange(first.year, first.month)[1]) or apia
+
+
+@pytest.mark.parametrize(
+    ("window", "first", "after"),
+    [
+        (Window("calendar", 1, "month", "Europe/Berlin", first_day=15), (2024, 2, 15), (2024, 3, 15)),
+        (Window("calendar", 1, "month", "Europe/Berlin", first_day=30), (2024, 2, 29), (2024, 3, 30)),
+        (Window("calendar", 1, "month", "Europe/Berlin", first_day=31), (2024, 2, 29), (2024, 3, 31)),
+        (Window("calendar", 1, "week", "Europe/Berlin", first_day=4), (2024, 2, 29), (2024, 3, 7)),
+        (Window("calendar", 1, "week", "Europe/Berlin", first_day=7), (2024, 2, 25), (2024, 3, 3)),
+    ],
+)
+def test_spans_that_begin_on_another_day(
+    window: Window, first: tuple[int, int, int], after: tuple[int, int, int]
+) -> None:
+    assert window.span(at("Europe/Berlin", 2024, 2, 29, 17)) == (
+        at("Europe/Berlin", *first),
+        at("Europe/Berlin", *after),
+    )
+
+
 @given(st.sampled_from(ZONES), st.integers(0, 86_400_000 * 3))
 def test_calendar_windows_tile_around_changes_of_the_clock(zone: str, offset: int) -> None:
     """Days in which clocks change are no exception."""
-    for date in ((2010, 11, 6), (2018, 11, 3), (2024, 3, 30), (2024, 10, 5), (2024, 10, 26), (2024, 11, 2)):
-        check_tiling(Window("calendar", 1, "day", zone), at("UTC", *date) + offset)
+    for day in ((2010, 11, 6), (2018, 11, 3), (2024, 3, 30), (2024, 10, 5), (2024, 10, 26), (2024, 11, 2)):
+        check_tiling(Window("calendar", 1, "day", zone), at("UTC", *day) + offset)
 
 
 @given(st.integers(1, 1000), st.sampled_from(FIXED), instants)
@@ -164,6 +211,15 @@ def test_impossible_windows_are_refused(kind: Kind, unit: Unit) -> None:
         Window(kind, 1, unit)
 
 
+@pytest.mark.parametrize(
+    ("kind", "unit", "day"), [("calendar", "week", 8), ("calendar", "day", 2), ("fixed", "day", 2)]
+)
+def test_impossible_first_days_are_refused(kind: Kind, unit: Unit, day: int) -> None:
+    """Only calendar weeks and months can begin on another day."""
+    with pytest.raises(ValueError, match="begins on a day from 1 to"):
+        Window(kind, 1, unit, first_day=day)
+
+
 def test_no_window_is_empty() -> None:
     """A window of nothing is none."""
     with pytest.raises(ValueError, match="at least one"):
@@ -184,6 +240,7 @@ def test_labels_differ() -> None:
     windows += [
         Window("calendar", count, unit, zone) for count in (1, 11) for unit in CALENDAR for zone in ("UTC", LOCAL)
     ]
+    windows += [Window("calendar", 1, unit, first_day=day) for unit in CALENDAR[1:3] for day in (2, 7)]
 
     assert len({window.label for window in windows}) == len(windows)
 

@@ -1,11 +1,13 @@
 """What every dialect's adapter turns a document into."""
 
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from limiter.config.documents import Document
 from limiter.config.notices import Notice, Place
 from limiter.rules import Rule
+from limiter.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,12 @@ class Adapted:
     warnings: tuple[Notice, ...] = ()
     """What could not be carried over, or is probably a slip."""
     problems: tuple[Notice, ...] = ()
+    late: "Late | None" = None
+    """Gives the rules of a document whose meaning depends on settings, which may stand in others."""
+
+
+Late = Callable[[Settings, Collection[str]], Adapted]
+"""Takes the settings of all documents and the names of limits that are taken."""
 
 
 class Adapter(Protocol):
@@ -46,6 +54,17 @@ class Adapter(Protocol):
 
     def __call__(self, document: Document) -> Adapted:
         """The document's rules and settings. Never raises: what is wrong with it is among the problems."""
+
+
+class Gather(Protocol):
+    """Translates all documents of a dialect at once, where they name one another."""
+
+    def __call__(self, documents: Sequence[Document], environment: Mapping[str, str]) -> Adapted:
+        """The rules and settings of the documents. Never raises: what is wrong with them is among the problems.
+
+        Args:
+            environment: variables that documents may name.
+        """
 
 
 class Recognise(Protocol):
@@ -63,4 +82,6 @@ class Dialect:
     shape: str
     """How to tell it, for the reader of an error."""
     recognises: Recognise
-    adapt: Adapter
+    adapt: Adapter | None
+    """For one document; None where `gather` takes them all."""
+    gather: Gather | None = None

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from limiter.config import amounts, matching
+from limiter.config import amounts, matching, nearest
 from limiter.config.amounts import Amount
 from limiter.config.configuration import Configuration
 from limiter.config.laying import UTC, lay
@@ -19,12 +19,21 @@ from limiter.windows import Window
 
 
 def dump(configuration: Configuration) -> str:
-    """YAML of the policy and the settings, without what is the default."""
+    """YAML of the policy and the settings, without what is the default.
+
+    What the native dialect cannot say of rules of others comes first, as comments.
+    """
     whole: dict[str, Any] = {}
     if settings := _settings(configuration.settings):
         whole["settings"] = settings
     whole["limits"] = list(_limits(configuration.policy))
-    return yaml.dump(whole, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    remarks = "".join(f"# {_line(remark)}\n" for remark in nearest.remarks(configuration.policy))
+    return remarks + yaml.dump(whole, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+
+
+def _line(text: str) -> str:
+    """In one line, whatever it quotes."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _limits(policy: Policy) -> list[dict[str, Any]]:
@@ -38,10 +47,10 @@ def _limit(limit: Limit, rule: Rule) -> dict[str, Any]:
         "amount": amounts.form(Amount(limit.meter, limit.amount, window.count, window.unit)),
     }
     entry |= _laid(window)
-    if rule.conditions:
-        entry["match"] = matching.form(rule.conditions)
+    if conditions := nearest.conditions(rule):
+        entry["match"] = matching.form(conditions)
     if limit.per:
-        entry["per"] = list(limit.per)
+        entry["per"] = list(map(nearest.dimension, limit.per))
     if limit.reserve != "none":
         entry["reserve"] = limit.reserve
     if limit.mode != "enforce":

@@ -21,7 +21,7 @@ class Service:
     path: str = ""
     """Before the path of each request."""
     enabled: bool = True
-    """False: its routes answer 503."""
+    """False: as if its routes were not there."""
     tags: tuple[str, ...] = ()
 
 

@@ -4,6 +4,7 @@ Made for millions: state is one integer for each key, which takes a third of the
 nothing that the garbage collector would have to visit.
 """
 
+from collections.abc import Iterator
 from heapq import heappop, heappush
 
 from limiter.counters import Changes, Counter
@@ -27,6 +28,10 @@ class Expiring:
 
     def __len__(self) -> int:
         return len(self._packed)
+
+    def __iter__(self) -> Iterator[str]:
+        """All keys, of the dead that were not dropped yet too."""
+        return iter(self._packed)
 
     def get(self, key: str, /) -> Counter | None:
         """The counter as it was written last; it may be over."""

@@ -7,7 +7,7 @@ from typing import Literal
 from limiter.counters import Acquired, Charge, Correction, Reading
 from limiter.stores.contract import LEASE, Clock, Store, StoreError, wall_clock
 from limiter.stores.memory import MemoryStore
-from limiter.stores.owed import Tally
+from limiter.stores.outages import Tally
 from limiter.stores.watched import Watched
 
 OnError = Literal["local", "allow", "deny"]

@@ -18,6 +18,11 @@ class Holds:
     def __len__(self) -> int:
         return len(self._standing)
 
+    def __iter__(self) -> Iterator[Release]:
+        """All that reaping would release, of holds that are overdue too."""
+        for _, releases in self._standing.values():
+            yield from releases
+
     def put(self, id: str, deadline: int, releases: tuple[Release, ...]) -> None:
         self._standing[id] = (deadline, releases)
         heappush(self._queue, (deadline, id))

@@ -5,21 +5,25 @@ and never by a scan. The clock may step back; what was dropped by then stays dro
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from limiter import counters
-from limiter.counters import Acquired, Charge, Correction
+from limiter.counters import Acquired, Charge, Correction, Release
 from limiter.stores.book import Expiring
 from limiter.stores.contract import LEASE, REMEMBERED, Clock, StoreError, wall_clock
 from limiter.stores.holds import Holds
 
 
 class MemoryStore:
-    """A `Store` in dictionaries. For one thread; never raises before it is closed."""
+    """A `Store` in dictionaries. For one thread; never raises before it is closed.
 
-    def __init__(self, clock: Clock = wall_clock) -> None:
+    Args:
+        book: where the counters are, for who wants to see them change.
+    """
+
+    def __init__(self, clock: Clock = wall_clock, book: Expiring | None = None) -> None:
         self._clock = clock
-        self._book = Expiring()
+        self._book = Expiring() if book is None else book
         self._holds = Holds()
         self._answers: Recent[Acquired] = Recent()
         self._settled: Recent[None] = Recent()
@@ -29,6 +33,11 @@ class MemoryStore:
     def size(self) -> int:
         """Counters that take up memory, the dead that were not dropped yet among them."""
         return len(self._book)
+
+    @property
+    def held(self) -> Iterator[Release]:
+        """What the standing holds would release."""
+        return iter(self._holds)
 
     async def acquire(self, id: str, charges: Sequence[Charge], lease: int = LEASE) -> Acquired:
         now = self._now()

@@ -9,12 +9,13 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
 from limiter.counters import Acquired, Charge, Correction
 from limiter.stores.contract import Store, StoreError
+from limiter.stores.outages import Tally
 
 MOST = 100_000
 """Exchanges that are owed; of more, the oldest are lost."""
@@ -23,23 +24,6 @@ TRIES = 1000
 needs more room than a disk that is full has left."""
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class Tally:
-    """What came of outages so far."""
-
-    failures: int = 0
-    """Calls that the store did not answer."""
-    substituted: int = 0
-    """Acquires that were answered in its place."""
-    replayed: int = 0
-    """Exchanges that it learned of later."""
-    lost: int = 0
-    """Exchanges that it will never learn the whole of."""
-
-    def __str__(self) -> str:
-        return ", ".join(f"{getattr(self, item.name)} {item.name}" for item in fields(self))
 
 
 @dataclass(slots=True)

@@ -15,8 +15,8 @@ local REAPED_AT_ONCE = 1000 -- holds; a few milliseconds. What is more is reaped
 local step, clock, remembered, lease, items = unpack(cmsgpack.unpack(ARGV[1]))
 local HOLDS, ID, HOLD = KEYS[1], KEYS[2], KEYS[3]
 -- The places of a charge's fields.
-local KEY, PREVIOUS, ROOM, LIMIT, TAKE, TTL, EXPIRES_AT, START, SIZE, HELD, KEEP, PENALTY, BLOCKS, CAPPED =
-  1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14
+local KEY, PREVIOUS, ROOM, LIMIT, TAKE, TTL, EXPIRES_AT, START, SIZE, HELD, KEEP, PENALTY, BLOCKS, CAPPED, UNTIL =
+  1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
 
 local now = clock
 if now == 0 then
@@ -59,7 +59,8 @@ local function ending(charge)
   return charge[EXPIRES_AT] > 0 and charge[EXPIRES_AT] or now + charge[TTL]
 end
 
--- The counter of a charge. One that some other program has left without an end gets one: it would refuse for ever.
+-- The counter of a charge. One that some other program has left without an end gets one: it would refuse for ever. And
+-- one that it lets end too early lives on.
 local function of(charge)
   local key = KEYS[charge[KEY]]
   local counter = find(key)
@@ -70,6 +71,8 @@ local function of(charge)
       counter = false
       counters[key] = counter
     end
+  elseif counter and counter.ends < charge[UNTIL] then
+    counter.ends, counter.mended = charge[UNTIL], true
   end
   return counter
 end

@@ -102,7 +102,9 @@ class ClusterServers:
     def _lane(self, address: Address) -> Lane:
         lane = self._lanes.get(address)
         if lane is None:
-            lane = Lane(f"redis node {address}", lambda: self._dialer.connect(address), self._settings)
+            lane = Lane(
+                f"redis node {address}", lambda: self._dialer.connect(address), self._dialer.holds, self._settings
+            )
             self._lanes[address] = lane
         return lane
 

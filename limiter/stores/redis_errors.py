@@ -50,6 +50,8 @@ def code(error: BaseException) -> str:
 
 def describe(error: BaseException) -> str:
     """A few words on an error of the driver."""
+    if isinstance(error, IdentityError):
+        return str(error)
     found = code(error)
     if found == "ERR":
         return next((words for part, words in PHRASES.items() if part in str(error)), "the server did not understand")
@@ -77,6 +79,14 @@ def _own_words(error: BaseException) -> str:
     return os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or ""
 
 
+class IdentityError(exceptions.RedisError):
+    """An identity provider gave no token. Its text is ours, and may be shown."""
+
+
+class SlowIdentityError(IdentityError, exceptions.TimeoutError):
+    """It gave none in time."""
+
+
 class RefusedError(StoreError):
     """A server's error in answer to one call, which was not run."""
 
@@ -93,7 +103,8 @@ def lost(where: object, error: BaseException) -> StoreError:
     """The error of all calls of a connection that failed. Its cause is the driver's, unless that quotes a server."""
     slow = isinstance(error, TimeoutError | exceptions.TimeoutError)
     quotes = isinstance(error, exceptions.ResponseError | exceptions.AuthenticationError)
-    problem = (StoreError if slow or quotes else LostError)(f"{where}: {describe(error)}")
+    everywhere = isinstance(error, IdentityError)
+    problem = (StoreError if slow or quotes or everywhere else LostError)(f"{where}: {describe(error)}")
     # None as well: what is quoted is not to be shown as what happened meanwhile either.
     problem.__cause__ = None if quotes else error
     return problem

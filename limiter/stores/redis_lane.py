@@ -50,11 +50,19 @@ class Lane:
     Args:
         where: the server, for error texts.
         connect: makes a new connection.
+        holds: whether a connection may be used for some more calls.
     """
 
-    def __init__(self, where: object, connect: Callable[[], Awaitable[Connection]], settings: RedisSettings) -> None:
+    def __init__(
+        self,
+        where: object,
+        connect: Callable[[], Awaitable[Connection]],
+        holds: Callable[[Connection], bool],
+        settings: RedisSettings,
+    ) -> None:
         self._where = where
         self._connect = connect
+        self._holds = holds
         self._timeouts = settings.timeouts
         self._size = settings.pool_size
         self._backlog = settings.backlog
@@ -125,7 +133,7 @@ class Lane:
     async def _carry(self, batch: Sequence[Waiting]) -> None:
         """Has every call of the batch answered. Raises nothing."""
         try:
-            again = await self._attempt(batch, self._idle.pop() if self._idle else None)
+            again = await self._attempt(batch, await self._idle_connection())
             if again:
                 # What else is idle was connected to the same server before it went away or lost its role.
                 await self.renew()
@@ -195,6 +203,15 @@ class Lane:
                     if not item.reply.done():
                         item.reply.set_result(reply)
         return unknown
+
+    async def _idle_connection(self) -> Connection | None:
+        """One that may be used; those that may not are left."""
+        while self._idle:
+            connection = self._idle.pop()
+            if self._holds(connection):
+                return connection
+            await connection.disconnect(nowait=True)
+        return None
 
     def _take_idle(self) -> list[Connection]:
         taken, self._idle = self._idle, []

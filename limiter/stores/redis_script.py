@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from hashlib import sha1
 from importlib import resources
+from itertools import starmap
 
 import msgspec
 
@@ -82,7 +83,7 @@ def answer(reply: bytes) -> Acquired:
     try:
         admitted, now, *fields = _decode(reply)
         values = iter(fields)
-        readings = tuple(map(Reading._make, zip(values, values, values, values, values, strict=True)))
+        readings = tuple(starmap(Reading, zip(values, values, values, values, values, strict=True)))
     except (ValueError, TypeError) as problem:
         raise StoreError("redis: found an answer of another program") from problem
     return Acquired(admitted, now, readings)
@@ -109,7 +110,7 @@ def _charge(keys: list[bytes], charge: Charge) -> tuple[object, ...]:
         place,
         previous,
         room,
-        min(charge.limit, _BEYOND),
+        min(max(charge.limit, -_BEYOND), _BEYOND),
         _exact(charge.take),
         charge.ttl,
         charge.expires_at,
@@ -120,4 +121,5 @@ def _charge(keys: list[bytes], charge: Charge) -> tuple[object, ...]:
         _exact(charge.penalty),
         charge.blocks,
         charge.capped,
+        charge.until,
     )

@@ -31,7 +31,7 @@ class OneServer:
     """A server at a known place, or whatever a proxy makes look like one."""
 
     def __init__(self, settings: RedisSettings, dialer: Dialer) -> None:
-        self._lane = Lane(settings, lambda: dialer.connect(settings.address), settings)
+        self._lane = Lane(settings, lambda: dialer.connect(settings.address), dialer.holds, settings)
 
     def run(self, call: Call) -> Awaitable[bytes]:
         return self._lane.submit(call)
@@ -55,7 +55,7 @@ class SentinelServers:
         self._sentinel = sentinel
         self._dialer = dialer
         self._patience = settings.timeouts.connect
-        self._lane = Lane(settings, self._connect, settings)
+        self._lane = Lane(settings, self._connect, dialer.holds, settings)
         self._master: Address | None = None
         self._next_check = 0.0
         """Seconds of the loop's clock."""

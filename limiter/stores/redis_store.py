@@ -7,6 +7,9 @@ What may be lost: a server that dies takes with it what it had not passed on to 
 failover up to the last bookings of the replication's lag are missing, never counted twice. A replica's clock that is
 behind lets windows last longer by as much.
 
+Where an identity of a cloud takes the place of a password, see cloud/logins.py: connections are replaced before the
+server drops them.
+
 In a cluster, or behind a proxy that shards, a batch is atomic as long as all its keys share a hash tag, which those of
 the native dialect do; redis_spread.py says what holds of others. While a slot moves from node to node key by key, new
 batches in it fail. Overdue holds are reaped by any acquire with the same
@@ -15,13 +18,12 @@ tag there. An overdue crowd of more than a thousand holds is reaped by several a
 
 from collections.abc import Sequence
 
-from redis.credentials import CredentialProvider
-
 from limiter.counters import Acquired, Charge, Correction
 from limiter.redis_settings import RedisSettings
-from limiter.stores.contract import LEASE, Clock
+from limiter.stores.cloud.logins import CloudLogins
+from limiter.stores.contract import LEASE, Clock, wall_clock
 from limiter.stores.redis_cluster import ClusterServers
-from limiter.stores.redis_dial import Dialer
+from limiter.stores.redis_dial import Dialer, Logins
 from limiter.stores.redis_keys import TAG
 from limiter.stores.redis_servers import OneServer, SentinelServers, Servers
 from limiter.stores.redis_spread import Spread
@@ -33,13 +35,16 @@ class RedisStore:
 
     Args:
         clock: in place of the servers' own; for tests.
-        provider: credentials in place of those in the settings, asked for each new connection.
+        logins: in place of the settings' credentials or identity, asked for each new connection.
+
+    Raises:
+        ValueError: the library of the identity's cloud is not installed.
     """
 
-    def __init__(
-        self, settings: RedisSettings, *, clock: Clock | None = None, provider: CredentialProvider | None = None
-    ) -> None:
-        self._servers = _servers(settings, Dialer(settings, provider))
+    def __init__(self, settings: RedisSettings, *, clock: Clock | None = None, logins: Logins | None = None) -> None:
+        if logins is None and settings.identity:
+            logins = CloudLogins(settings.identity, settings.credentials.username, wall_clock)
+        self._servers = _servers(settings, Dialer(settings, logins))
         self._steps = Steps(self._servers, clock)
         self._spread = Spread(self._steps) if settings.sharded else None
 

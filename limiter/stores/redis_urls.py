@@ -6,6 +6,13 @@
     unix:///path/to/socket?db=1
 
 User and password are percent-encoded. The query takes the names of `PARAMETERS`; any other is an error.
+
+With a cloud's identity in place of a password:
+
+    rediss://user@host:6379?auth_provider=aws&aws_cache_name=limits&aws_region=eu-central-1
+    rediss+cluster://host:10000?auth_provider=azure&azure_client_id=…         rediss://host:6379?auth_provider=gcp
+
+A URL holds no secret of a cloud; `ELSEWHERE` says where they are taken from.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,6 +20,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from limiter.cloud_identity import CLOUDS, FIELDS, CloudIdentity, cloud_identity
 from limiter.redis_settings import (
     LOCAL,
     Address,
@@ -41,6 +49,10 @@ def _flag(text: str) -> bool:
 def _role(text: str) -> Role:
     roles: dict[str, Role] = {"master": "master", "slave": "slave", "any": "any"}
     return roles[text]
+
+
+def _cloud(text: str) -> str:
+    return {cloud: cloud for cloud in CLOUDS}[text]
 
 
 class Parameter(NamedTuple):
@@ -75,8 +87,25 @@ PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
         "sentinel_username": TEXT,
         "sentinel_password": TEXT,
         "cluster_max_redirections": COUNT,
+        "auth_provider": Parameter(_cloud, ", ".join(CLOUDS)),
+        "aws_cache_name": TEXT,
+        "aws_region": TEXT,
+        "aws_is_serverless": FLAG,
+        "aws_assume_role_arn": TEXT,
+        "aws_role_session_name": TEXT,
+        "azure_client_id": TEXT,
+        "azure_tenant_id": TEXT,
     }
 )
+ELSEWHERE: Mapping[str, str] = MappingProxyType(
+    {
+        "aws_access_key_id": "AWS_ACCESS_KEY_ID in the environment, or where else AWS libraries look",
+        "aws_secret_access_key": "AWS_SECRET_ACCESS_KEY in the environment, or where else AWS libraries look",
+        "azure_client_secret": "AZURE_CLIENT_SECRET in the environment",
+        "gcp_service_account_json": "a file that GOOGLE_APPLICATION_CREDENTIALS in the environment names",
+    }
+)
+"""What is not for a URL, and where it is expected."""
 TLS_ONLY = frozenset({"ssl_verify", "server_name", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_password"})
 SENTINEL_ONLY = frozenset({"sentinel_role", "sentinel_username", "sentinel_password"})
 CLUSTER_ONLY = frozenset({"cluster_max_redirections"})
@@ -103,7 +132,10 @@ def parse_url(url: str) -> RedisSettings:
     userinfo, _, hosts = parts.netloc.rpartition("@")
     username, _, password = (unquote(part) for part in userinfo.partition(":"))
     login = Credentials(values.get("username", username), values.get("password", password))
-    settings: Values = {"credentials": login} | _common(values)
+    identity = _identity(values)
+    if login.username and not login.password and identity is None:
+        raise ValueError("redis: found a username without a password")
+    settings: Values = {"credentials": login, "identity": identity} | _common(values)
     if scheme == "rediss":
         settings["tls"] = _tls(values)
     if scheme == "unix":
@@ -135,10 +167,24 @@ def _foreign(scheme: str, kind: str) -> frozenset[str]:
     return foreign
 
 
+def _identity(values: Values) -> CloudIdentity | None:
+    cloud = values.get("auth_provider")
+    for name in values:
+        owner = next((owner for owner in FIELDS if name in FIELDS[owner]), cloud)
+        if owner != cloud:
+            raise ValueError(f"redis: {name} has no effect without auth_provider={owner}")
+    try:
+        return cloud_identity(values)
+    except ValueError as problem:
+        raise ValueError(f"redis: {problem}") from None
+
+
 def _query(query: str, foreign: frozenset[str]) -> Values:
     values: Values = {}
     for name, text in parse_qsl(query, keep_blank_values=True):
         parameter = PARAMETERS.get(name)
+        if name in ELSEWHERE:
+            raise ValueError(f"redis: {name} is not for a URL, expected {ELSEWHERE[name]}")
         if parameter is None:
             raise ValueError(f"redis: unknown parameter {name[:40]!r}, expected {', '.join(PARAMETERS)}")
         if name in foreign:

@@ -7,6 +7,10 @@ from limiter.counters import Acquired, Charge, Correction
 from limiter.stores.contract import LEASE, Store, StoreError
 
 
+class LateError(StoreError):
+    """No answer in time. The call may be under way, and booked yet."""
+
+
 class Timely:
     """A `Store`. Of a call that took too long it is unknown whether it was booked, or will be.
 
@@ -36,4 +40,4 @@ class Timely:
             async with asyncio.timeout(self.timeout):
                 return await call
         except TimeoutError as problem:
-            raise StoreError(f"no answer within {self.timeout} s") from problem
+            raise LateError(f"no answer within {self.timeout} s") from problem

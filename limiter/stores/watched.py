@@ -15,11 +15,10 @@ from typing import Any
 
 from limiter.counters import Acquired, Charge, Correction
 from limiter.stores.contract import LEASE, Clock, Store, StoreError
-from limiter.stores.owed import Owed, Tally
+from limiter.stores.outages import Outage, Tally
+from limiter.stores.owed import Owed
 from limiter.stores.timely import Timely
 
-SILENCE = 60_000
-"""Milliseconds between two warnings."""
 FEW, MANY = 8, 64
 """Exchanges that are handed over at once: at first, and when some of those were taken."""
 STUBBORN = 60
@@ -43,25 +42,25 @@ class Watched:
 
     def __init__(self, store: Store, instead: str, clock: Clock, timeout: float, retry: float) -> None:
         self._store = Timely(store, timeout)
-        self._instead = instead
-        self._clock = clock
         self._retry = retry
-        self.tally = Tally()
+        self._outage = Outage(instead, clock)
         self.owed = Owed(self._store, self.tally)
         self._unrenewed: set[str] = set()
         """Ids that the store knows and could not renew."""
-        self.away = False
-        self._problem: StoreError | None = None
-        """Why it was found to be away."""
         self._watch: asyncio.Task[None] | None = None
         self._stubborn = 0
-        self._warned: int | None = None
-        self._announce = False
-        """To be said when it is back."""
+
+    @property
+    def away(self) -> bool:
+        return self._outage.away
+
+    @property
+    def tally(self) -> Tally:
+        return self._outage.tally
 
     def adjust(self, instead: str, timeout: float) -> None:
         """Other settings, the same store and the same debts."""
-        self._instead = instead
+        self._outage.instead = instead
         self._store.timeout = timeout
 
     async def acquire(self, id: str, charges: Sequence[Charge], lease: int = LEASE) -> Acquired:
@@ -107,25 +106,14 @@ class Watched:
     ) -> Answer:
         if self.away:
             self._keep_watch()
-            raise StoreError(f"away: {self._problem}")
+            raise StoreError(f"away: {self._outage.problem}")
         try:
             return await call(*args, **kwargs)
         except StoreError as problem:
             self.tally.failures += 1
-            self._failed(problem)
+            self._outage.failed(problem)
             self._keep_watch()
             raise
-
-    def _failed(self, problem: StoreError) -> None:
-        self._problem = problem
-        self.away = True
-        now = self._clock()
-        if self._warned is None or not 0 <= now - self._warned < SILENCE:
-            self._warned = now
-            self._announce = True
-            log.warning(
-                "the store does not answer (%s); until it does: %s; so far %s", problem, self._instead, str(self.tally)
-            )
 
     def _keep_watch(self) -> None:
         # A task of its own: no call is held up by asking, and none that is cancelled takes the asking with it.
@@ -138,7 +126,7 @@ class Watched:
             try:
                 await self._probe()
             except StoreError as problem:
-                self._failed(problem)
+                self._outage.failed(problem)
             else:
                 await self._hand_over()
 
@@ -161,10 +149,8 @@ class Watched:
     async def _hand_over(self) -> None:
         self._stubborn = self._stubborn + 1 if self.owed else 0
         while self.owed and await self.owed.pay(FEW if self.away else MANY):
-            self.away = False
+            self._outage.away = False
             self._stubborn = 0
         if not self.owed or self._stubborn >= STUBBORN:
-            self.away = False
-        if self._announce and not self.away:
-            self._announce = False
-            log.info("the store answers again; so far %s", str(self.tally))
+            self._outage.away = False
+        self._outage.announce()

@@ -240,4 +240,5 @@ def _scope(ask: Ask, prompt: Prompt, bound: int, audio: int, images: int) -> Sco
         searches=searches,
         units=units,
         tier="fast" if prompt.fast else ask.service_tier,
+        premium=prompt.premium,
     )

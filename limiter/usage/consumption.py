@@ -6,7 +6,7 @@ from dataclasses import replace
 from hashlib import sha256
 
 from limiter.meters import Usage
-from limiter.usage.forecast import Forecast
+from limiter.usage.forecast import SPEAKS, Forecast
 from limiter.usage.requests import Ask
 from limiter.usage.tap import Observation
 
@@ -38,12 +38,13 @@ def consumed(ask: Ask, observation: Observation | None, status: int | None, fore
         completion_tokens=completion,
         total_tokens=expected.prompt_tokens + completion,
         estimated=True,
+        units=expected.units,
     )
 
 
 def _completion(ask: Ask, observation: Observation | None, expected: Forecast) -> int:
     seen = observation.visible_tokens if observation else 0
-    if observation is not None and observation.complete:
+    if observation is not None and observation.complete and not SPEAKS.search(ask.endpoint.name):
         return seen
     if not seen or _HIDES_REASONING.search(ask.model):
         return max(seen, expected.likely_completion)

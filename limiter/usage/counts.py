@@ -6,7 +6,7 @@ whether the prompt includes what came from a cache, and the completion what was 
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,8 @@ class Counts:
     cache_creation: Sums = ()
     cache_creation_1h: Sums = ()
     reasoning: Sums = ()
+    apart: Sums = ()
+    """What of the above stands beside the format's own two numbers of input and output."""
     prompt_audio: Sums = ()
     completion_audio: Sums = ()
     prompt_image: Sums = ()
@@ -42,28 +44,33 @@ class Counts:
     units: Mapping[str, Sums] | None = None
     """What is billed beside these tokens: pages, searches, seconds. Left out where zero."""
     tier: tuple[Path, ...] = ()
+    premiums: tuple[tuple[Path, str, int], ...] = ()
+    """Member, its value, and the hundredths of the list price that it adds."""
     dollars: tuple[tuple[str, float], ...] = ()
     """Where the provider says what it cost: path, and nano-dollars of one there. The first that is there counts."""
     largest: bool = False
     """Prompt and completion are the largest of their alternatives: several reports of the same work were merged."""
     prepare: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
     """Rewrites the object first."""
+    others: Callable[[Mapping[str, Any]], Iterable[tuple[str, Mapping[str, Any]]]] | None = None
+    """Finds parts that other models consumed, each with its model, in the object as it came."""
     also: tuple[str, ...] = ()
-    """Members that only `prepare` reads."""
+    """Members that only `prepare` and `others` read."""
 
     def members(self) -> frozenset[str]:
         """Names of the outermost members that the table reads."""
         every = [*_fields(self), *(self.units or {}).values()]
         paths = [path for alternatives in every for terms in alternatives for path in terms]
         dollars = (where.split(".")[0] for where, _ in self.dollars)
+        paths += [path for path, _, _ in self.premiums]
         return frozenset((*(path[0] for path in (*paths, *self.tier)), *dollars, *self.also))
 
 
 def _fields(table: Counts) -> list[Sums]:
     return [
         table.prompt, table.completion, table.total, table.cached, table.cache_creation, table.cache_creation_1h,
-        table.reasoning, table.prompt_audio, table.completion_audio, table.prompt_image, table.completion_image,
-        table.web_searches,
+        table.reasoning, table.apart, table.prompt_audio, table.completion_audio, table.prompt_image,
+        table.completion_image, table.web_searches,
     ]  # fmt: skip
 
 
@@ -83,6 +90,7 @@ def _largest(native: Mapping[str, Any], alternatives: Sums) -> int | None:
 
 def read(table: Counts, native: Mapping[str, Any], tier: str = "") -> Usage | None:
     """The usage that `native` reports; None when it reports nothing at all."""
+    others = () if table.others is None else table.others(native)
     if table.prepare is not None:
         native = table.prepare(native)
     pick = _largest if table.largest else _first
@@ -98,6 +106,7 @@ def read(table: Counts, native: Mapping[str, Any], tier: str = "") -> Usage | No
     audio = _first(native, table.prompt_audio) or 0
     prompt, completion, total = _whole(prompt, completion, total, audio)
     creation = min(_first(native, table.cache_creation) or 0, prompt)
+    tier = next((name for path in table.tier if (name := text(dig(native, path)))), tier)
     return Usage(
         prompt_tokens=prompt,
         completion_tokens=completion,
@@ -107,15 +116,26 @@ def read(table: Counts, native: Mapping[str, Any], tier: str = "") -> Usage | No
         cache_creation_tokens=creation,
         cache_creation_1h_tokens=min(_first(native, table.cache_creation_1h) or 0, creation),
         reasoning_tokens=min(_first(native, table.reasoning) or 0, completion),
+        apart_tokens=min(_first(native, table.apart) or 0, prompt + completion),
         prompt_audio_tokens=min(audio, prompt),
         completion_audio_tokens=min(_first(native, table.completion_audio) or 0, completion),
         prompt_image_tokens=min(_first(native, table.prompt_image) or 0, prompt),
         completion_image_tokens=min(_first(native, table.completion_image) or 0, completion),
         web_searches=_first(native, table.web_searches) or 0,
         cost=cost,
-        service_tier=next((name for path in table.tier if (name := text(dig(native, path)))), tier),
+        service_tier=tier,
+        premium=sum(added for path, value, added in table.premiums if text(dig(native, path)) == value),
         units=units,
+        others=_of_others(table, others, tier),
     )
+
+
+def _of_others(table: Counts, others: Iterable[tuple[str, Mapping[str, Any]]], tier: str) -> dict[str, Usage]:
+    found: dict[str, Usage] = {}
+    for model, part in others:
+        if (usage := read(table, part, tier)) is not None:
+            found[model] = add(found[model], usage) if model in found else usage
+    return found
 
 
 def _whole(prompt: int | None, completion: int | None, total: int | None, audio: int) -> tuple[int, int, int]:
@@ -159,6 +179,7 @@ def add(one: Usage, other: Usage) -> Usage:
         cache_creation_tokens=one.cache_creation_tokens + other.cache_creation_tokens,
         cache_creation_1h_tokens=one.cache_creation_1h_tokens + other.cache_creation_1h_tokens,
         reasoning_tokens=one.reasoning_tokens + other.reasoning_tokens,
+        apart_tokens=one.apart_tokens + other.apart_tokens,
         prompt_audio_tokens=one.prompt_audio_tokens + other.prompt_audio_tokens,
         completion_audio_tokens=one.completion_audio_tokens + other.completion_audio_tokens,
         prompt_image_tokens=one.prompt_image_tokens + other.prompt_image_tokens,
@@ -167,6 +188,13 @@ def add(one: Usage, other: Usage) -> Usage:
         cost=sum(costs) if costs else None,
         estimated=one.estimated or other.estimated,
         service_tier=one.service_tier or other.service_tier,
+        premium=max(one.premium, other.premium),
         requests=one.requests + other.requests,
         units={name: one.units.get(name, 0) + other.units.get(name, 0) for name in (*one.units, *other.units)},
+        others={
+            **one.others,
+            **{
+                name: add(one.others[name], part) if name in one.others else part for name, part in other.others.items()
+            },
+        },
     )

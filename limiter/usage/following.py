@@ -55,7 +55,7 @@ class Observation:
 
 
 UNREAD = Observation(None, "", complete=True, visible_tokens=0, response_id="", truncated=False)
-"""Of a response that is an error."""
+"""Of a response that is an error, or no model's."""
 UNREADABLE = replace(UNREAD, complete=False, truncated=True)
 
 

@@ -2,8 +2,10 @@
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import accumulate
+from types import MappingProxyType
 
 from limiter.meters import NOTHING_ELSE, Scope
 from limiter.usage import tokens
@@ -29,10 +31,17 @@ MEDIA_BYTES_PER_TOKEN = 50
 """Of documents, sound and film in base64: a page of a PDF has some 100 kB and makes some 2,000 tokens."""
 AUDIO_UPLOAD_BYTES_PER_TOKEN = 1600
 """Of an uploaded recording: compressed speech has 16 kB a second, and a second makes ten tokens."""
+RECORDED_BYTES_PER_SECOND = 16_000
+"""Of compressed speech."""
+SPOKEN_TOKENS_PER_CHARACTER = 1.5
+"""Speech has some 15 characters a second, and a second of it some 20 tokens: at OpenAI's prices a minute of
+gpt-4o-mini-tts costs $0.015. https://developers.openai.com/api/docs/models/gpt-4o-mini-tts"""
 PER_TURN = 4
 PER_PROMPT = 3
 """What chat templates add: measured for OpenAI, near enough for others."""
 
+SPEAKS = re.compile(r"speech")
+"""Endpoints whose answer is sound and nothing else."""
 _NO_COMPLETION = re.compile(r"embed|rerank|moderation|count|predict|tokenize|ocr|input_tokens", re.IGNORECASE)
 """Endpoints that read and do not write."""
 
@@ -66,6 +75,8 @@ class Forecast:
     """Less than `prompt_tokens`: as that."""
     scope: Scope = NOTHING_ELSE
     """Of what kinds the most may be, and what it may cost beside."""
+    units: Mapping[str, int] = MappingProxyType({})
+    """What is likely to be billed beside tokens, or in their place: seconds of a recording, characters to be spoken."""
 
     def told(self, context: int) -> "Forecast":
         """With what the model is told beside the body: roughly so many tokens of a conversation, spoken perhaps.
@@ -105,8 +116,15 @@ def forecast(ask: Ask, body: bytes) -> Forecast:
     if _NO_COMPLETION.search(ask.endpoint.name):
         return Forecast(likely, 0, 0, bounds.prompt, bounds.scope)
     completion = bounds.completion
-    expected = min(ask.max_output or LIKELY_COMPLETION, LIKELY_COMPLETION) * ask.choices * prompt.prompts
-    return Forecast(likely, min(completion, expected), completion, bounds.prompt, bounds.scope)
+    units: dict[str, int] = {}
+    if prompt.audio:
+        units["audio_seconds"] = prompt.audio // RECORDED_BYTES_PER_SECOND + 1
+    if SPEAKS.search(ask.endpoint.name):
+        units["input_characters"] = characters = sum(map(len, prompt.texts))
+        expected = math.ceil(characters * SPOKEN_TOKENS_PER_CHARACTER)
+    else:
+        expected = min(ask.max_output or LIKELY_COMPLETION, LIKELY_COMPLETION) * ask.choices * prompt.prompts
+    return Forecast(likely, min(completion, expected), completion, bounds.prompt, bounds.scope, units)
 
 
 def text_tokens(ask: Ask, text: str) -> int:

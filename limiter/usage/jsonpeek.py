@@ -233,10 +233,9 @@ def gather(node: Any, tree: Tree, into: list[str]) -> None:
             if node:
                 into.append(msgspec.json.encode(node).decode("utf-8", "replace"))
             return
-        for name, below in tree.items():
-            member = node.get(name)
-            if member is not None:
-                gather(member, below, into)
+        for name in tree:
+            if name in node:
+                gather(node[name], tree[name], into)
 
 
 def has(node: Any, tree: Tree) -> bool:

@@ -50,3 +50,5 @@ class Prompt:
     """As `Ask.reads_more`, in the body."""
     fast: bool = False
     """Anthropic's `speed: fast`."""
+    premium: int = 0
+    """Hundredths of the list price that its place adds."""

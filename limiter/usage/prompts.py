@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from limiter.usage.formats.anthropic import US_PREMIUM
 from limiter.usage.jsonpeek import load, opened
 from limiter.usage.passages import as_json, note_cache, read_passages
 from limiter.usage.prompt import Prompt
@@ -152,6 +153,10 @@ def _read_speed(prompt: Prompt, value: Any) -> None:
     prompt.fast = value == "fast"
 
 
+def _read_place(prompt: Prompt, value: Any) -> None:
+    prompt.premium = US_PREMIUM if value == "us" else 0
+
+
 def _read_modalities(prompt: Prompt, value: Any) -> None:
     if isinstance(value, list):
         prompt.modalities = frozenset(str(opened(item)).lower() for item in value)
@@ -173,6 +178,7 @@ def _read_betas(prompt: Prompt, value: Any) -> None:
 _READERS: Mapping[str, Callable[[Prompt, Any], None]] = {
     "cache_control": note_cache,
     "speed": _read_speed,
+    "inference_geo": _read_place,
     "modalities": _read_modalities,
     "responseModalities": _read_modalities,
     "response_modalities": _read_modalities,

@@ -34,6 +34,8 @@ class Provider(NamedTuple):
     """Where a host serves more than models: what paths of models contain. Unknown ones without it are not metered."""
     insensitive: bool = False
     """Takes paths and names of models in any case."""
+    opaque: bool = False
+    """No model behind it: every request counts, whatever its method and path, and nothing is read of its bodies."""
     bills_as: str = ""
     """The provider whose prices and name count, where this is another door to it. Such an entry has no name of its own
     in a configuration."""
@@ -216,6 +218,11 @@ PROVIDERS: tuple[Provider, ...] = (
     Provider("lmstudio", (), routes.OPENAI_AND_ANTHROPIC, local_ports=(1234,), local=True),
     # https://docs.gpustack.ai/latest/integrations/openai-compatible-apis/
     Provider("gpustack", (), asks_usage=True, local_ports=(9000,), local=True),
+    # https://developer.konghq.com/plugins/ai-proxy/reference/ : `llama2_format` is raw, openai or ollama, and the
+    # path is the user's. Where it is has to be said in the settings.
+    Provider("llama2", (), routes.LLAMA2, asks_usage=True, local=True),
+    # Whatever else the settings map, so that its requests and what its answers report in headers can be limited.
+    Provider("other", (), (), local=True, opaque=True),
 )
 
 BY_NAME: Mapping[str, Provider] = MappingProxyType({provider.name: provider for provider in PROVIDERS})

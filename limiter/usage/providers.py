@@ -12,6 +12,7 @@ from typing import NamedTuple
 from limiter.usage import routes
 from limiter.usage.addresses import canonical_host, canonical_path, is_plain, tidy
 from limiter.usage.provider_table import BY_NAME, PROVIDER_NAMES, PROVIDERS, Provider
+from limiter.usage.readers import SNIFF
 from limiter.usage.routes import Endpoint, Route
 
 __all__ = [
@@ -115,6 +116,11 @@ class Directory:
         if match is None:
             return None
         provider = match.provider
+        if provider.opaque:
+            return Endpoint(
+                provider.name, "other", provider.api, True, SNIFF, asks_usage=False, local=match.local,
+                defers=True, estimated=False, opaque=True, host=host,
+            )  # fmt: skip
         method = _method(method, headers)
         bare = path.partition("?")[0]
         called = (_called_before if len(bare) <= _SHORT else _called)(provider.name, method, bare)
@@ -123,7 +129,7 @@ class Directory:
             if match.exact:
                 return None
             return Endpoint(
-                name, "other", provider.api, called.metered, "sniff", asks_usage=False,
+                name, "other", provider.api, called.metered, SNIFF, asks_usage=False,
                 local=match.local, estimated=not called.plain, host=host,
             )  # fmt: skip
         return Endpoint(

@@ -39,6 +39,9 @@ class Reader:
     """Beside those that `counts` knows inside the usage."""
     text: Tree = MappingProxyType({})
     """What the user sees or is billed for as output, in stream events and in whole documents."""
+    part: str = ""
+    """Events with this member are parts of an answer, of which only the text below it counts: the last of them repeats
+    all that came before."""
     mute: frozenset[str] = frozenset()
     """Values of `type` whose events hold no text: audio in base64."""
     ends: tuple[tuple[Path, frozenset[str]], ...] = ()

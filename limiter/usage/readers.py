@@ -32,6 +32,7 @@ READERS: Mapping[str, Reader] = MappingProxyType(
         "cohere": others.COHERE,
         "ollama": others.OLLAMA,
         "huggingface": others.HUGGINGFACE,
+        "llama2": others.LLAMA2,
         "dashscope": others.DASHSCOPE,
     }
 )

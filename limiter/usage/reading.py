@@ -180,6 +180,8 @@ class Reading:
     def _take_text(self, reader: Reader, event: dict[str, Any]) -> None:
         if not reader.text or text(event.get("type")) in reader.mute:
             return
+        if reader.part and reader.part in event:
+            event = {reader.part: event[reader.part]}
         before = len(self._texts)
         gather(event, reader.text, self._texts)
         self._texts_size += sum(map(len, self._texts[before:]))

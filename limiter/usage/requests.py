@@ -73,6 +73,7 @@ _BOUNDS: Mapping[str, tuple[Path, ...]] = {
     "cohere": (("max_tokens",),),
     "ollama": (("options", "num_predict"),),
     "huggingface": (("parameters", "max_new_tokens"), ("max_tokens",), ("max_new_tokens",)),
+    "llama2": (("parameters", "max_new_tokens"), ("max_tokens",), ("n_predict",), ("options", "num_predict")),
     "dashscope": (("parameters", "max_tokens"),),
     "sniff": (
         *_OPENAI_BOUNDS,
@@ -88,6 +89,7 @@ _CHOICES: Mapping[str, tuple[Path, ...]] = {
     "code-assist": (("request", "generationConfig", "candidateCount"),),
     "cohere": (("num_generations",),),
     "bedrock-invoke": (("n",), ("num_generations",)),
+    "llama2": (("parameters", "num_return_sequences"), ("n",)),
     "huggingface": (("parameters", "best_of"), ("parameters", "num_return_sequences"), ("n",)),
 }
 _OPENAI_CHOICES: tuple[Path, ...] = (("n",), ("best_of",))
@@ -145,6 +147,8 @@ def read_request(endpoint: Endpoint, path: str, headers: Mapping[str, str], body
         headers: lower-case names.
         body: as sent, still under its content-encoding.
     """
+    if endpoint.opaque:
+        return Ask(endpoint, "", streaming=False, max_output=None)
     fields: dict[str, Any] = {}
     problem = ""
     try:

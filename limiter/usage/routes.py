@@ -42,6 +42,8 @@ class Endpoint:
     they are charged what they report."""
     json: bool = False
     """The body must be JSON, and says which model is to do what: what cannot be read must not pass (`Ask.problem`)."""
+    opaque: bool = False
+    """No call of a model: it counts as a request, and its bodies are not looked into."""
     host: str = ""
     """The canonical name by which the provider was recognised."""
 
@@ -316,6 +318,10 @@ HUGGINGFACE_HOSTED = (
     Route(re.compile(r"^/?$"), "generate", "huggingface", api="huggingface", json=False),
     _upload("models/.+", "generate", "huggingface", api="huggingface"),
 )
+
+# `llama2_format` of Kong: `ollama` and `openai` are told by their paths. Raw is any other path: what transformers and
+# llama.cpp answer there. https://developer.konghq.com/ai-gateway/ai-providers/llama/
+LLAMA2 = (*OLLAMA, *HUGGINGFACE, Route(re.compile(""), "generate", "llama2", api="huggingface"))
 
 # https://dev.writer.com/api-reference
 WRITER = (_route("chat", "chat", streams_usage_on_request=True), *OPENAI)

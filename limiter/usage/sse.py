@@ -37,11 +37,10 @@ class Blocks:
         rest += piece
         blocks = []
         start = 0
-        while (end := self._END.search(rest, searched)) is not None:
-            stop = end.end()
+        plain = b"\r" not in rest  # A search for two bytes takes a tenth of one for a pattern.
+        while (stop := rest.find(b"\n\n", searched) + 2 if plain else self._end(searched)) > 1:
             blocks.append(bytes(memoryview(rest)[start:stop]))
             start = searched = stop
-            del end
         if start:
             del rest[:start]
         if len(rest) > self._most:
@@ -49,6 +48,11 @@ class Blocks:
             blocks.append(bytes(rest))
             rest.clear()
         return blocks
+
+    def _end(self, searched: int) -> int:
+        """Where the next event ends; 0: it does not yet."""
+        end = self._END.search(self.rest, searched)
+        return end.end() if end is not None else 0
 
 
 class Events:

@@ -60,7 +60,7 @@ class Tap:
         self._following: Following | None = None
         self._hider: UsageHider | None = None
         self._observation: Observation | None = None
-        if status >= 400:
+        if status >= 400 or ask.endpoint.opaque:
             self._observation = UNREAD
         else:
             with self._guard:

@@ -4,9 +4,7 @@ import pytest
 from mitmproxy.test import tflow, tutils
 
 from addons.traffic import endpoint_of, facts_of, fields
-from limiter.consumers import Roll
 from limiter.facts import Facts
-from limiter.settings import Settings
 from limiter.usage.providers import Directory
 from limiter.usage.requests import read_request
 
@@ -24,7 +22,7 @@ def facts(host: str, port: int, path: str, asked_host: str = "", directory: Dire
     headers = fields(flow.request.headers)
     endpoint = endpoint_of(flow.request, headers, directory or Directory())
     assert endpoint is not None
-    return facts_of(flow, headers, read_request(endpoint, path, headers, BODY), Settings(), Roll(()))
+    return facts_of(flow, headers, read_request(endpoint, path, headers, BODY), ())
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 from limiter.stores.contract import Clock, Store
 from limiter.stores.memory import MemoryStore
 from limiter.stores.sqlite import SqliteStore
+from limiter.stores.synced import SyncedStore
 from tests.contract.sqlite_rows import rows
 from tests.stores import postgres_backends, redis_backends
 
@@ -41,8 +42,15 @@ class Backend:
     """Tests of one group share a worker, and so the servers that it starts."""
 
 
+def _seen(store: SyncedStore, _folder: Path) -> int:
+    view = store._view
+    return max(len(view), len(view._learned), len(view._touched))
+
+
 BACKENDS = (
     Backend("memory", lambda _folder, clock: MemoryStore(clock), lambda store, _folder: store.size),
+    # Alone on what it shares, so that it is to answer as if it did not.
+    Backend("synced", lambda _folder, clock: SyncedStore(MemoryStore(clock), 3600, clock), _seen),
     Backend(
         "sqlite",
         lambda folder, clock: SqliteStore(folder / "counters.db", clock),

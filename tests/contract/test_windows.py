@@ -56,7 +56,7 @@ async def test_an_answer_shows_the_store_and_its_time(store: Store, clock: Time)
     acquired = await store.acquire("b", [fixed("key", 10, 3, 3)])
     assert acquired.now == NOON + 5
     assert acquired.readings[0]._asdict() == {
-        "current": 3, "previous": 0, "used": 3, "expires_at": NOON + DAY, "fits": True,
+        "current": 3, "previous": 0, "used": 3, "expires_at": NOON + DAY, "fits": True, "known": True,
     }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""A front of a server: passes bytes on, speaks TLS if asked to, and loses replies when told."""
+"""Fronts of servers: they pass bytes on, speak TLS if asked to, and lose replies when told."""
 
 import asyncio
 import random
@@ -8,9 +8,14 @@ from typing import Self
 
 from limiter.redis_settings import Address
 
+TLS_REQUEST = (8).to_bytes(4) + (80_877_103).to_bytes(4)
+"""With which a client of PostgreSQL asks for TLS."""
+
 
 class Front:
-    """Listens on a free port of 127.0.0.1 while it is entered."""
+    """Listens on a free port while it is entered."""
+
+    host = "127.0.0.1"
 
     def __init__(self, backend: Address, tls: ssl.SSLContext | None = None) -> None:
         self._backend = backend
@@ -33,8 +38,15 @@ class Front:
         return Address("127.0.0.1", self._server.sockets[0].getsockname()[1])
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
+        self._server = await self._listen()
         return self
+
+    async def _listen(self) -> asyncio.Server:
+        return await asyncio.start_server(self._serve, self.host, 0, ssl=self._tls)
+
+    async def _greet(self, _reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> bytes:
+        """What is read from the client before the server is connected to."""
+        return b""
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
@@ -49,8 +61,10 @@ class Front:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         self.connections += 1
-        with suppress(OSError, asyncio.CancelledError):
+        with suppress(OSError, asyncio.CancelledError, asyncio.IncompleteReadError):
+            first = await self._greet(reader, writer)
             server_reader, server_writer = await asyncio.open_connection(*self._backend)
+            server_writer.write(first)
             forth = asyncio.create_task(self._pass(reader, server_writer))
             try:
                 while data := await server_reader.read(65_536):
@@ -72,3 +86,27 @@ class Front:
                 writer.write(data)
                 await writer.drain()
         writer.close()
+
+
+class PostgresFront(Front):
+    """Of a PostgreSQL server, where TLS begins within a connection."""
+
+    host = "0.0.0.0"
+
+    def __init__(self, port: int, tls: ssl.SSLContext | None = None) -> None:
+        super().__init__(Address("127.0.0.1", port), tls)
+        self.encrypted = 0
+        """Connections that went over to TLS."""
+
+    async def _listen(self) -> asyncio.Server:
+        return await asyncio.start_server(self._serve, self.host, 0)
+
+    async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        first = await reader.readexactly(8)
+        if first != TLS_REQUEST:
+            return first
+        writer.write(b"S" if self._tls else b"N")
+        if self._tls:
+            await writer.start_tls(self._tls)
+            self.encrypted += 1
+        return b""

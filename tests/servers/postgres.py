@@ -24,15 +24,12 @@ from typing import Any
 
 import asyncpg
 
-from tests.servers.valkey import free_port
+from tests.servers.valkey import BELOW, free_port
 
 PATIENCE = 30.0
 """Seconds that a server may take to be ready, on a busy machine."""
 ATTEMPTS = 5
 """Ports that are tried: another process may take one between its choice and its use."""
-BELOW = 32_000
-"""Ports are taken from below those that the system gives to clients. A client that connects again and again while the
-server is down would get the server's own port some day, be connected to itself, and keep the server from starting."""
 ROOT, ROOT_PASSWORD = "postgres", "secret-of-the-root"
 USER, PASSWORD = "team", "secret-of-the-team"
 """A role that owns its schemas and databases and has no other right."""

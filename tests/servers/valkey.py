@@ -115,8 +115,13 @@ def until(ready: Any, patience: float = PATIENCE) -> None:
         time.sleep(0.02)
 
 
-def free_port(below: int = 50_000) -> int:
-    """A port that is free now. Below the range that the system gives to clients; a cluster adds 10,000 to it."""
+BELOW = 32_000
+"""Ports are taken from below those that the system gives to clients. A client that connects again and again while the
+server is down would get the server's own port some day, be connected to itself, and keep the server from starting."""
+
+
+def free_port(below: int = BELOW - 10_000) -> int:
+    """A port that is free now. A cluster's node listens at 10,000 more, too."""
     while True:
         port = random.SystemRandom().randrange(10_000, below)
         with socket.socket() as probe:

@@ -1,9 +1,6 @@
 """`PostgresStore` as the contract's tests need it: with a clock that they set, and a schema of its own."""
 
-import atexit
-from contextlib import ExitStack
 from dataclasses import replace
-from functools import cache
 from itertools import count
 from pathlib import Path
 
@@ -11,17 +8,11 @@ from limiter.stores.contract import Clock
 from limiter.stores.postgres import PostgresStore
 from limiter.stores.postgres_settings import PostgresSettings
 from limiter.stores.postgres_urls import parse_url
-from tests.servers import postgres
+from tests.servers import shared
 
-_stack = ExitStack()
-atexit.register(_stack.close)
 _numbers = count()
-
-
-@cache
-def server() -> postgres.Server:
-    """Shared by the tests of a worker. Tests that stop or reconfigure a server start their own."""
-    return _stack.enter_context(postgres.started())
+server = shared.postgresql
+"""Tests that stop or reconfigure a server start their own."""
 
 
 def settings(**more: object) -> PostgresSettings:

@@ -12,8 +12,8 @@ from limiter.stores.contract import StoreError
 from limiter.stores.postgres import PostgresStore
 from limiter.stores.postgres_urls import parse_url
 from tests.e2e.certificates import Certificates, issue
+from tests.servers.front import PostgresFront
 from tests.servers.postgres import PASSWORD, USER, free_port
-from tests.servers.postgres_front import Front
 from tests.stores.postgres_backends import server, settings
 
 pytestmark = pytest.mark.xdist_group("postgresql")
@@ -94,19 +94,19 @@ async def test_a_unix_socket() -> None:
 
 
 async def test_nobody_listens() -> None:
-    place = f"127.0.0.1:{free_port(32_000)}"
+    place = f"127.0.0.1:{free_port()}"
     assert await fails(url(place)) == f"postgresql at {place}: Connection refused"
 
 
 async def test_a_host_that_does_not_answer_costs_the_timeout() -> None:
-    async with Front(server().port) as front:
+    async with PostgresFront(server().port) as front:
         front.silent = True
-        place = f"127.0.0.1:{front.port}"
+        place = f"127.0.0.1:{front.address.port}"
         assert await fails(url(place, "connect_timeout=0.2")) == f"postgresql at {place}: no answer in time"
 
 
 async def test_the_first_host_that_writes_is_used() -> None:
-    nobody, alive = free_port(32_000), server().port
+    nobody, alive = free_port(), server().port
     async with opened(url(f"127.0.0.1:{nobody},127.0.0.1:{alive}")) as store:
         assert (await store.acquire("a", [CHARGE])).admitted
     server().run(f"ALTER ROLE {USER} SET default_transaction_read_only = on", "SELECT 1")
@@ -118,9 +118,9 @@ async def test_the_first_host_that_writes_is_used() -> None:
 
 
 async def test_tls_is_verified_with_the_hosts_name(certificates: Certificates) -> None:
-    async with Front(server().port, certificates.server_context()) as front:
+    async with PostgresFront(server().port, certificates.server_context()) as front:
         full = ("sslmode=verify-full", f"sslrootcert={certificates.ca}")
-        async with opened(url(f"localhost:{front.port}", *full)) as store:
+        async with opened(url(f"localhost:{front.address.port}", *full)) as store:
             assert (await store.acquire("a", [CHARGE])).admitted
         assert front.encrypted
 
@@ -129,8 +129,8 @@ async def test_tls_with_an_unknown_authority(certificates: Certificates, tmp_pat
     """Refused if verification is asked for, taken if only encryption is."""
     (tmp_path / "other").mkdir()
     other = issue(tmp_path / "other")
-    async with Front(server().port, certificates.server_context()) as front:
-        place = f"127.0.0.1:{front.port}"
+    async with PostgresFront(server().port, certificates.server_context()) as front:
+        place = f"127.0.0.1:{front.address.port}"
         for mode in ("verify-ca", "verify-full"):
             found = await fails(url(place, f"sslmode={mode}", f"sslrootcert={other.ca}"))
             assert found.startswith(f"postgresql at {place}: TLS: ")
@@ -142,9 +142,9 @@ async def test_tls_with_an_unknown_authority(certificates: Certificates, tmp_pat
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has more than one address of its own to connect to")
 async def test_tls_with_a_certificate_for_another_name(certificates: Certificates) -> None:
     context = certificates.server_context()
-    async with Front(server().port, context) as front:
+    async with PostgresFront(server().port, context) as front:
         # An address of this machine that the certificate does not name.
-        place = f"127.0.0.2:{front.port}"
+        place = f"127.0.0.2:{front.address.port}"
         assert "TLS: " in await fails(url(place, "sslmode=verify-full", f"sslrootcert={certificates.ca}"))
         async with opened(url(place, "sslmode=verify-ca", f"sslrootcert={certificates.ca}")) as store:
             assert (await store.acquire("a", [CHARGE])).admitted

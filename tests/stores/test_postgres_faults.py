@@ -15,7 +15,7 @@ from limiter.stores.contract import StoreError
 from limiter.stores.postgres import PostgresStore
 from limiter.stores.postgres_urls import parse_url
 from tests.servers import postgres
-from tests.servers.postgres_front import Front
+from tests.servers.front import PostgresFront
 
 pytestmark = pytest.mark.xdist_group("postgresql-faults")
 CHARGE = Charge("key", 10**9, 1, 1, 0, 2**50)
@@ -62,7 +62,10 @@ async def until(ready: Callable[[], bool]) -> None:
 async def test_a_lost_reply_is_asked_for_again_and_counted_once(server: postgres.Server, schema: str) -> None:
     """A connection that had been idle is given a second chance by the store itself."""
     charge = CHARGE._replace(take=5, hold=True)
-    async with Front(server.port) as front, opened(server, schema, hosts=(("127.0.0.1", front.port),)) as store:
+    async with (
+        PostgresFront(server.port) as front,
+        opened(server, schema, hosts=(front.address,)) as store,
+    ):
         await store.acquire("warm", [])
         for number in range(5):
             front.lost = 1
@@ -77,7 +80,10 @@ async def test_replies_that_are_lost_twice_are_an_error_and_can_be_asked_for(
     server: postgres.Server, schema: str
 ) -> None:
     charge = CHARGE._replace(take=5)
-    async with Front(server.port) as front, opened(server, schema, hosts=(("127.0.0.1", front.port),)) as store:
+    async with (
+        PostgresFront(server.port) as front,
+        opened(server, schema, hosts=(front.address,)) as store,
+    ):
         await store.acquire("warm", [])
         front.lost = 2
         with pytest.raises(StoreError, match=r"lost|closed"):

@@ -13,11 +13,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from redis import Redis
-from redis.credentials import CredentialProvider
 
 from limiter.counters import Charge, Correction
 from limiter.redis_settings import Credentials, RedisSettings, Timeouts, Tls
 from limiter.stores.contract import StoreError
+from limiter.stores.redis_dial import Login
 from limiter.stores.redis_store import RedisStore
 from limiter.stores.redis_urls import parse_url
 from tests.e2e.certificates import Certificates, issue
@@ -131,17 +131,20 @@ async def test_credentials_may_come_from_elsewhere(client: Redis, server: Server
     """Asked for with every connection, so that they may change."""
     permit(client)
 
-    class Provider(CredentialProvider):
+    class Rotating:
         asked = 0
 
-        async def get_credentials_async(self) -> tuple[str, str]:
+        async def login(self) -> Login:
             self.asked += 1
-            return "limiter", SECRET
+            return Login("limiter", SECRET)
 
-    provider = Provider()
-    async with opened(RedisSettings(server.address), provider=provider) as store:
+        def holds(self, login: Login) -> bool:
+            return True
+
+    logins = Rotating()
+    async with opened(RedisSettings(server.address), logins=logins) as store:
         await exchange(store)
-    assert provider.asked == 1
+    assert logins.asked == 1
 
 
 async def test_a_database_of_its_own(client: Redis, server: Server) -> None:

@@ -4,12 +4,14 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from limiter.usage.providers import recognise
+from limiter.usage.providers import Directory
 from limiter.usage.requests import Ask, read_request
 from limiter.usage.tap import Observation, Tap
 
 EVENTS = "text/event-stream"
 JSON = "application/json"
+DIRECTORY = Directory({"llama.example": "llama2", "files.example": "other"})
+"""What settings map is known, too."""
 
 
 def ask_for(url: str, body: Any = None, method: str = "POST", headers: dict[str, str] | None = None) -> Ask:
@@ -17,7 +19,7 @@ def ask_for(url: str, body: Any = None, method: str = "POST", headers: dict[str,
     authority, _, path = url.partition("/")
     host, _, port = authority.partition(":")
     sent = {"content-type": JSON, **(headers or {})}
-    endpoint = recognise(host, int(port or 443), method, "/" + path, sent)
+    endpoint = DIRECTORY.recognise(host, int(port or 443), method, "/" + path, sent)
     assert endpoint is not None, url
     raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
     return read_request(endpoint, "/" + path, sent, raw)

@@ -6,7 +6,7 @@ import pytest
 
 from limiter.meters import Usage
 from limiter.usage.consumption import consumed, unreported, waits_for_poll
-from limiter.usage.forecast import Forecast
+from limiter.usage.forecast import Forecast, forecast
 from limiter.usage.tap import Observation
 from tests.usage.exchanges import EVENTS, ask_for, lines, observe, sse
 
@@ -36,6 +36,26 @@ def test_what_starts_work_for_later_is_charged_nothing(body: Any, status: int) -
     assert consumed(ask, None, None, _foreseen) == Usage()
     assert not unreported(ask, seen, status)
     assert not waits_for_poll(ask, seen)
+
+
+def test_speech_is_paid_by_its_text() -> None:
+    """The answer is sound, of which nothing can be read: neither tokens nor characters are in it."""
+    ask = ask_for("api.openai.com/v1/audio/speech", {"model": "tts-1", "input": "Hello, hello"})
+    expected = forecast(ask, b'{"model":"tts-1","voice":"alloy","input":"Hello, hello"}')
+    usage = consumed(ask, observe(ask, b"\xff\xfb" * 1000, "audio/mpeg"), 200, lambda: expected)
+
+    assert (usage.units, usage.completion_tokens) == ({"input_characters": 12}, 18)
+    assert usage.estimated
+
+
+def test_recordings_are_paid_by_their_length() -> None:
+    """Where the answer is bare text."""
+    part = b'--x\r\ncontent-disposition: form-data; name="file"; filename="a.mp3"\r\n\r\n'
+    form = part + b"\1" * 16_000 * 59 + b"\r\n--x--\r\n"
+    ask = ask_for("api.openai.com/v1/audio/transcriptions", form, headers={"content-type": "multipart/form-data"})
+    seen = observe(ask, b"Hello, hello", "text/plain")
+
+    assert consumed(ask, seen, 200, lambda: forecast(ask, form)).units == {"audio_seconds": 60}
 
 
 def test_unknown_paths_are_charged_what_they_report() -> None:

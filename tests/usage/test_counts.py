@@ -109,7 +109,7 @@ def test_anthropic_passes_that_the_top_level_leaves_out() -> None:
     usage = read(anthropic.ANTHROPIC.counts, native)
     assert usage == Usage(
         prompt_tokens=61084, completion_tokens=1912, total_tokens=62996, cached_tokens=10,
-        cache_creation_tokens=7, cache_creation_1h_tokens=7,
+        cache_creation_tokens=7, cache_creation_1h_tokens=7, apart_tokens=17,
     )  # fmt: skip
 
 

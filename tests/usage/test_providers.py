@@ -340,6 +340,38 @@ def test_mapped_hosts(url: str, provider: str, name: str) -> None:
     assert endpoint.local is (provider == "vllm")
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "DELETE", "PROPFIND"])
+@pytest.mark.parametrize("path", ["/", "/v1/models", "/a/../b?c=d", "/%00", "/v1/chat/completions"])
+def test_every_request_to_what_is_no_model_counts(method: str, path: str) -> None:
+    """Whatever its method and path; and no tokens are expected of it."""
+    endpoint = Directory({"files.example": "other"}).recognise("Files.example", 8443, method, path, {})
+    assert endpoint == Endpoint(
+        "other", "other", "openai", True, "sniff", False,
+        local=True, defers=True, estimated=False, opaque=True, host="files.example",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "reader"),
+    [
+        ("/", "generate", "llama2"),
+        ("/raw/llama2/chat", "generate", "llama2"),
+        ("/generate", "generate", "huggingface"),
+        ("/generate_stream", "generate_stream", "huggingface"),
+        ("/v1/chat/completions", "chat", "openai"),
+        ("/v1/completions", "completions", "openai"),
+        ("/api/chat", "native-chat", "ollama"),
+        ("/api/generate", "native-generate", "ollama"),
+    ],
+)
+def test_llama_2_is_any_path_of_its_host(path: str, name: str, reader: str) -> None:
+    """In three formats; those that are known by their paths are read as such."""
+    endpoint = Directory({"llama.example": "llama2"}).recognise("llama.example", 80, "POST", path, {})
+    assert endpoint is not None
+    assert (endpoint.provider, endpoint.name, endpoint.reader, endpoint.metered) == ("llama2", name, reader, True)
+    assert endpoint.local
+
+
 def test_mapped_hosts_are_known() -> None:
     assert MAPPED.is_known_host("127.0.0.1", 9000)
     assert MAPPED.is_known_host("llm.EXAMPLE", 1)

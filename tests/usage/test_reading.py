@@ -103,7 +103,7 @@ def test_a_live_session_sums_its_turns() -> None:
         }
         reading.read(json.dumps({"serverContent": {"turnComplete": True}, "usageMetadata": usage}).encode())
     assert reading.reported() == Usage(
-        prompt_tokens=200, completion_tokens=178, total_tokens=322, reasoning_tokens=56, requests=2
+        prompt_tokens=200, completion_tokens=178, total_tokens=322, reasoning_tokens=56, apart_tokens=56, requests=2
     )
 
 

@@ -105,7 +105,7 @@ def test_a_cut_claude_stream_has_its_prompt_and_an_estimate() -> None:
     assert seen.visible_tokens == expected
     assert seen.usage == Usage(
         prompt_tokens=2312, completion_tokens=expected, total_tokens=2312 + expected, cached_tokens=2000,
-        cache_creation_tokens=300, estimated=True,
+        cache_creation_tokens=300, apart_tokens=2300, estimated=True,
     )  # fmt: skip
 
 
@@ -162,6 +162,44 @@ def test_an_answer_without_usage_is_counted_by_its_text() -> None:
     ask = ask_for(CHAT, {"model": "gpt-4o"})
     seen = observe(ask, b'{"choices": [{"message": {"content": "a b c"}, "finish_reason": "stop"}]}')
     assert (seen.usage, seen.complete, seen.visible_tokens) == (None, True, text_tokens(ask, "a b c"))
+
+
+@pytest.mark.parametrize(
+    ("url", "body", "content_type"),
+    [
+        ("localhost:8080/generate", {"generated_text": WORDS}, JSON),
+        ("x.endpoints.huggingface.cloud/", [{"generated_text": WORDS}], JSON),
+        ("llama.example/raw", {"data": [{"generated_text": WORDS}]}, JSON),
+        ("llama.example/raw", [{"generated_text": WORDS}], JSON),
+        ("llama.example/completion", {"content": WORDS}, JSON),
+    ],
+)
+def test_generated_text_without_counts_is_counted(url: str, body: Any, content_type: str) -> None:
+    ask = ask_for(url, {"inputs": "Who are you?"})
+    seen = observe(ask, json.dumps(body).encode(), content_type)
+    assert seen.usage is None
+    assert seen.complete
+    assert seen.visible_tokens == text_tokens(ask, WORDS)
+
+
+@pytest.mark.parametrize("url", ["localhost:8080/generate_stream", "llama.example/raw"])
+def test_generated_text_that_repeats_a_stream_is_not_counted_again(url: str) -> None:
+    """Without `details` asked for, the last event has the whole text and no count."""
+    ask = ask_for(url, {"inputs": "Who are you?", "stream": True})
+    words = [f"{word} " for word in WORDS.split(" ")]
+    events = [{"index": at, "token": {"text": word}, "generated_text": None} for at, word in enumerate(words)]
+    seen = observe(ask, sse(*events[:-1], {**events[-1], "generated_text": "".join(words)}), EVENTS)
+    assert seen.usage is None
+    assert seen.visible_tokens == text_tokens(ask, "".join(words))
+
+
+def test_what_is_no_model_is_not_looked_into() -> None:
+    """Of a host that is mapped to `other`, neither the request's body nor the answer's is read."""
+    ask = ask_for("files.example/v1/chat/completions", {**STREAM, "max_tokens": 5}, "PUT")
+    assert (ask.model, ask.streaming, ask.max_output, ask.problem) == ("", False, None, "")
+    seen = observe(ask, WHOLE, EVENTS)
+    assert (seen.usage, seen.visible_tokens, seen.complete) == (None, 0, True)
+    assert observe(ask, b"\x00" * 100, JSON, content_encoding="gzip") == seen
 
 
 def test_a_long_stream_is_counted_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:

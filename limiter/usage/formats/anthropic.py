@@ -1,18 +1,27 @@
 """Anthropic: the three parts of the prompt are disjoint, and there is no total.
 
 https://docs.anthropic.com/en/api/messages#response-usage
+https://platform.claude.com/docs/en/agents-and-tools/tool-use/advisor-tool
+https://platform.claude.com/docs/en/build-with-claude/fast-mode
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from limiter.usage.counts import Counts, sums
-from limiter.usage.jsonpeek import count, dig
+from limiter.usage.jsonpeek import count, dig, text
 from limiter.usage.reader import Reader, paths, tree
 
 
-def iterations(native: Mapping[str, Any]) -> Mapping[str, Any]:
+def prepared(native: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What was served fast has a price of its own, like a tier, though its tier is another matter."""
+    if dig(native, ("speed",)) == FAST:
+        native = {**native, "service_tier": FAST}
+    return _all_passes(native)
+
+
+def _all_passes(native: Mapping[str, Any]) -> Mapping[str, Any]:
     """The sum of the passes, where some are no message: the top-level counts leave out compaction and advisors."""
     passes = native.get("iterations")
     if not isinstance(passes, list) or all(dig(one, ("type",)) == "message" for one in passes):
@@ -26,6 +35,18 @@ def iterations(native: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**native, **totals}
 
 
+def advisors(native: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Passes of other models, which are paid at their own rates."""
+    passes = native.get("iterations")
+    for one in passes if isinstance(passes, list) else ():
+        if isinstance(one, dict) and one.get("type") != "message" and (model := text(one.get("model"))):
+            yield model, {**one, "iterations": None, "inference_geo": native.get("inference_geo")}
+
+
+FAST = "fast"
+US_PREMIUM = 10
+"""Hundredths that it costs more to stay within the United States.
+https://platform.claude.com/docs/en/manage-claude/data-residency , read on 2026-11-25"""
 CREATION = (
     "cache_creation_input_tokens",
     "cache_creation.ephemeral_5m_input_tokens + cache_creation.ephemeral_1h_input_tokens",
@@ -36,11 +57,14 @@ _COUNTS = Counts(
     cached=sums("cache_read_input_tokens"),
     cache_creation=sums(*CREATION),
     cache_creation_1h=sums("cache_creation.ephemeral_1h_input_tokens"),
+    apart=sums("cache_read_input_tokens + cache_creation_input_tokens"),
     reasoning=sums("output_tokens_details.thinking_tokens"),
     web_searches=sums("server_tool_use.web_search_requests"),
     tier=paths("service_tier"),
-    prepare=iterations,
-    also=("iterations",),
+    premiums=((("inference_geo",), "us", US_PREMIUM),),
+    prepare=prepared,
+    others=advisors,
+    also=("iterations", "speed"),
 )
 ANTHROPIC = Reader(
     counts=_COUNTS,

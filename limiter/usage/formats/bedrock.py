@@ -1,7 +1,7 @@
 """Bedrock: one format for `converse`, and with `invoke` every model family's own."""
 
 from limiter.usage.counts import Counts, sums
-from limiter.usage.formats.anthropic import CREATION, iterations
+from limiter.usage.formats.anthropic import CREATION, prepared
 from limiter.usage.reader import Reader, paths, tree
 
 # https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.html
@@ -13,6 +13,7 @@ BEDROCK_CONVERSE = Reader(
         total=sums("totalTokens"),
         cached=sums("cacheReadInputTokens"),
         cache_creation=sums("cacheWriteInputTokens"),
+        apart=sums("cacheReadInputTokens + cacheWriteInputTokens"),
         cache_creation_1h=sums("cacheDetails.1h"),
         tier=paths("serviceTier"),
     ),
@@ -44,13 +45,17 @@ BEDROCK_INVOKE = Reader(
         ),
         cached=sums("cache_read_input_tokens", "cacheReadInputTokenCount", "prompt_tokens_details.cached_tokens"),
         cache_creation=sums(*CREATION, "cacheWriteInputTokenCount"),
+        apart=sums(
+            "cache_read_input_tokens + cache_creation_input_tokens",
+            "cacheReadInputTokenCount + cacheWriteInputTokenCount",
+        ),
         cache_creation_1h=sums("cache_creation.ephemeral_1h_input_tokens"),
         reasoning=sums("output_tokens_details.thinking_tokens", "completion_tokens_details.reasoning_tokens"),
         web_searches=sums("server_tool_use.web_search_requests"),
         tier=paths("service_tier"),
         largest=True,
-        prepare=iterations,
-        also=("iterations",),
+        prepare=prepared,
+        also=("iterations", "speed"),
     ),
     usage=paths("message.usage", "usage", "metadata.usage", "results.*", "", "amazon-bedrock-invocationMetrics"),
     model=paths("message.model", "model"),

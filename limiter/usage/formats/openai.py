@@ -125,7 +125,9 @@ MISTRAL_BATCH = replace(
 )
 # The last chunk's choice has it when it was not asked for, the chunk itself when it was.
 MOONSHOT = replace(OPENAI, usage=paths("choices.*.usage", "usage"))
-XAI = replace(OPENAI, counts=replace(COUNTS, dollars=(("cost_in_usd_ticks", 0.1),)))
+# https://docs.x.ai/developers/pricing : searches of either kind cost the same.
+_SEARCHES = "server_side_tool_usage_details.web_search_calls + server_side_tool_usage_details.x_search_calls"
+XAI = replace(OPENAI, counts=replace(COUNTS, web_searches=sums(_SEARCHES), dollars=(("cost_in_usd_ticks", 0.1),)))
 # Each chunk repeats the message so far beside its delta.
 PERPLEXITY = replace(
     OPENAI,

@@ -1,4 +1,6 @@
-"""Formats of one provider each: Cohere, Ollama, Hugging Face's text-generation-inference, DashScope."""
+"""Formats of one provider each: Cohere, Ollama, Hugging Face's text-generation-inference, raw Llama 2, DashScope."""
+
+from dataclasses import replace
 
 from limiter.usage.counts import Counts, sums
 from limiter.usage.formats.openai import COUNTS
@@ -53,10 +55,27 @@ HUGGINGFACE = Reader(
     ),
     usage=paths("details", "usage"),
     id=(),
-    text=tree("token.text", "choices.delta.content", "choices.message.content"),
+    text=tree("token.text", "generated_text", "choices.delta.content", "choices.message.content"),
+    part="token",
     stops=tree("details.finish_reason", "choices.finish_reason"),
     headers={"x-prompt-tokens": "input_length", "x-generated-tokens": "generated_tokens"},
 )
+# transformers, with `data` around it or not, counts nothing; llama.cpp does. Other forms come on unknown paths, too.
+# https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md
+LLAMA2 = replace(
+    HUGGINGFACE,
+    counts=Counts(
+        prompt=sums("input_length", "prompt_tokens", "prompt_eval_count", "tokens_evaluated"),
+        completion=sums("generated_tokens", "completion_tokens", "eval_count", "tokens_predicted"),
+        total=sums("total_tokens"),
+    ),
+    usage=paths("details", "usage", ""),
+    text=tree(
+        "token.text", "generated_text", "data.generated_text", "content", "response", "message.content",
+        "choices.delta.content", "choices.message.content", "choices.text",
+    ),
+    stops=tree("details.finish_reason", "choices.finish_reason", "done_reason", "stop"),
+)  # fmt: skip
 
 # https://help.aliyun.com/zh/model-studio/qwen-api-reference ; every event of a stream repeats the counts so far.
 

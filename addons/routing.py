@@ -1,0 +1,78 @@
+"""Kong's services and routes at work: which of them a request takes, who sent it, and where it goes.
+
+In reverse mode the route's service becomes the upstream. In the other modes a request goes where the client sends it,
+and the service is known by that.
+"""
+
+from typing import NamedTuple
+from urllib.parse import unquote_plus
+
+from mitmproxy import http
+from mitmproxy.net.http.url import parse_authority
+from mitmproxy.proxy.mode_specs import ReverseMode
+
+from addons.attachments import Attachment
+from limiter.kong.authentication import TOLD
+from limiter.kong.passage import Passage, Passing
+from limiter.kong.router import DEFAULT_PORTS, Ask, Upstream
+from limiter.voices import Answer, Fields
+
+
+class Routed(NamedTuple):
+    """How a request goes through the gateway, and what it asked for before."""
+
+    passing: Passing
+    target: str
+    """Path and query as the client sent them."""
+
+
+ROUTED: Attachment[Routed] = Attachment()
+"""Of flows that went through a gateway."""
+
+
+def route(flow: http.HTTPFlow, passage: Passage, fields: Fields) -> Answer | None:
+    """Sends a request on its way, or says what to answer in place of that.
+
+    Args:
+        fields: of its header.
+    """
+    inbound = isinstance(flow.client_conn.proxy_mode, ReverseMode)
+    passing = passage.take(_ask(flow, fields, inbound=inbound), inbound=inbound)
+    if isinstance(passing, Answer):
+        return passing
+    ROUTED.put(flow, Routed(passing, flow.request.path))
+    if passing.upstream is not None:
+        _send_to(flow.request, passing.upstream)
+    if passing.hidden:
+        _hide(flow.request, frozenset(passing.hidden))
+    if passing.told is not None:
+        for name in TOLD:
+            flow.request.headers.pop(name, None)
+        for name, value in passing.told:
+            flow.request.headers[name] = value
+    return None
+
+
+def _ask(flow: http.HTTPFlow, fields: Fields, *, inbound: bool) -> Ask:
+    request = flow.request
+    if not inbound:
+        return Ask(request.method, request.scheme, request.host.lower(), request.port, request.path, fields)
+    scheme = "https" if flow.client_conn.tls else "http"
+    host, port = parse_authority(request.host_header or "", check=False)
+    return Ask(request.method, scheme, host.lower(), port or DEFAULT_PORTS[scheme], request.path, fields)
+
+
+def _send_to(request: http.Request, upstream: Upstream) -> None:
+    request.scheme = upstream.scheme
+    request.host = upstream.host
+    request.port = upstream.port
+    request.path = upstream.target
+    request.host_header = upstream.authority
+
+
+def _hide(request: http.Request, names: frozenset[str]) -> None:
+    for name in names:
+        request.headers.pop(name, None)
+    path, mark, query = request.path.partition("?")
+    kept = [part for part in query.split("&") if unquote_plus(part.partition("=")[0]).lower() not in names]
+    request.path = path + mark * bool(kept and query) + "&".join(kept)
