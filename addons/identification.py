@@ -17,6 +17,8 @@ from limiter.consumers import NOBODY, Roll, Who, told
 from limiter.facts import Facts
 
 HEADER = "proxy-authorization"
+CONSUMER_HEADER = "x-mse-consumer"
+"""In which Higress names who asks."""
 _ASKS = ((b"proxy-authenticate", b'Basic realm="ai-limit"'), (b"content-type", b"text/plain; charset=utf-8"))
 
 
@@ -57,6 +59,9 @@ class Identification:
 
     def identified(self, flow: http.HTTPFlow, facts: Facts, roll: Roll) -> Facts:
         """The facts with who asks: proven to a gateway or the proxy, by an API key, or told by a trusted peer."""
+        if not facts.trusted:
+            # A gateway behind this proxy must not believe a client's own word either.
+            flow.request.headers.pop(CONSUMER_HEADER, None)
         routed = ROUTED.get(flow)
         who = (
             (routed.passing.who if routed and routed.passing.who.name else None)

@@ -8,7 +8,6 @@ the upstream ends it, and is empty all the same.
 
 import asyncio
 import logging
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -100,21 +99,15 @@ def _ending(stream: HttpStream, usual: Any) -> Any:
 
 
 def _path(outer: layer.Layer, flow: http.HTTPFlow) -> list[tuple[HttpLayer, HttpStream]]:
-    """From the outermost HTTP layer to the stream of the flow; empty when there is none any more."""
-    for inner in _below(outer):
+    """From the outermost HTTP layer below `outer` to the stream of the flow; empty when there is none any more."""
+    # Not all layers know the ones that they contain, but a context knows all of them, from the outside in.
+    layers = outer.context.layers
+    for inner in layers[layers.index(outer) + 1 :]:
         if not isinstance(inner, HttpLayer):
-            if found := _path(inner, flow):
-                return found
             continue
-        for stream in list(inner.streams.values()):
+        for stream in inner.streams.values():
             if getattr(stream, "flow", None) is flow:
                 return [(inner, stream)]
-            if stream.child_layer and (found := _path(stream, flow)):
+            if found := _path(stream, flow):
                 return [(inner, stream), *found]
     return []
-
-
-def _below(outer: Any) -> Iterator[layer.Layer]:
-    for name in ("layer", "child_layer"):
-        if isinstance(inner := getattr(outer, name, None), layer.Layer):
-            yield inner

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import platformdirs
 
-from limiter.config import ConfigError, Configuration, Notice, Place, load
+from limiter.config import SUFFIXES, ConfigError, Configuration, Notice, Place, load
 from limiter.consumers import Roll
 from limiter.engine import Engine
 from limiter.kong.passage import Passage
@@ -215,7 +215,7 @@ class App:
         """Modification time and size of the configuration and of each file in it; a missing one has zeros."""
         files = {self._sources.config, *self.running.configuration.files}
         if self._sources.config.is_dir():
-            files.update(path for path in self._sources.config.iterdir() if path.suffix in (".yaml", ".yml", ".json"))
+            files.update(path for path in self._sources.config.iterdir() if path.suffix in SUFFIXES)
         return {path: _stamp(path) for path in files}
 
 
@@ -252,7 +252,6 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 
 def shown(url: str) -> str:
-    """A store's URL without its password."""
+    """A store's URL without its user, its password and its parameters, which may hold another."""
     scheme, separator, rest = url.partition("://")
-    _, at, address = rest.rpartition("@")
-    return f"{scheme}{separator}{address}" if at else url
+    return f"{scheme}{separator}{rest.partition('?')[0].rpartition('@')[2]}"

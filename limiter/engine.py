@@ -187,7 +187,8 @@ class Engine:
         Args:
             model: as the response names it; empty: as the request did.
         """
-        return replace(usage, cost=self._prices.bill(usage, facts, model, local=local, at=self._now()).cost)
+        priced = self._prices.bill(usage, facts, model, local=local, at=self._now())
+        return replace(usage, cost=priced.cost, price_source=priced.source)
 
     def _hold(self, facts: Facts, forecast: Forecast, *, local: bool) -> Held:
         """What the request may consume, priced: what is likely at plain prices, the most at the dearest that apply."""
@@ -200,6 +201,8 @@ class Engine:
                 completion_tokens=completion,
                 total_tokens=prompt + completion,
                 service_tier=scope.tier,
+                premium=scope.premium,
+                units=forecast.units,
             )
             return self.priced(usage, facts, local=local)
 

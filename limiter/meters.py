@@ -38,6 +38,8 @@ class Usage:
     """Server-side searches, billed apiece."""
     cost: int | None = None
     """Billionths of a dollar; None while it is not known. A cost that the provider reported is set by the tap."""
+    price_source: str = ""
+    """Where the price of a settled exchange is from: `reported`, `override`, `genai-prices` … (see `prices.Source`)."""
     estimated: bool = False
     """True when any number is our estimate and not the provider's word."""
     service_tier: str = ""

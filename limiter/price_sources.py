@@ -64,7 +64,10 @@ class Supplement(NamedTuple):
     """Dollars, by the keys of the data."""
 
 
-# https://cohere.com/pricing ; https://docs.voyageai.com/docs/pricing
+# https://cohere.com/pricing ; https://docs.voyageai.com/docs/pricing ; Voyage's as passed on by
+# https://openrouter.ai/voyageai , read on 2026-11-25.
+# Not here: ollama.com, which tells no price by the token (the dearest price counts, unless `prices` says better), and
+# DALL·E, which was shut down on 2026-05-12 (https://developers.openai.com/api/docs/deprecations).
 SUPPLEMENTS = (
     Supplement("cohere", "rerank-v4.0-pro", {"rerank_searches_kcount": "2.5"}),
     Supplement("cohere", "rerank-", {"rerank_searches_kcount": "2"}),

@@ -26,7 +26,7 @@ UNITS: Mapping[str, tuple[str, int]] = {
     "weighted_tokens": ("tokens", 1),
     "cost": ("usd-micros", 1000),
 }
-"""Meter → (quota unit, how many of the meter's unit make one). Other meters go by their own name."""
+"""Meter → (quota unit, how many of the meter's unit make one). A custom unit goes by the last part of its name."""
 
 
 def fields(standings: Sequence[Standing], now: int) -> tuple[tuple[str, str], ...]:
@@ -51,13 +51,13 @@ def fields(standings: Sequence[Standing], now: int) -> tuple[tuple[str, str], ..
 
 def _policy(standing: Standing) -> str:
     limit = standing.limit
-    unit, scale = UNITS.get(limit.meter, (limit.meter, 1))
+    unit, scale = UNITS.get(limit.meter) or (limit.meter.rpartition(":")[2], limit.scale)
     quoted = f";qu={_string(unit)}" if unit else ""
     return f"{_string(limit.name)};q={_integer(limit.amount // scale)}{quoted};w={_seconds(standing.size)}"
 
 
 def _remaining(standing: Standing, now: int) -> str:
-    _, scale = UNITS.get(standing.limit.meter, ("", 1))
+    _, scale = UNITS.get(standing.limit.meter, ("", standing.limit.scale))
     left = _integer(standing.remaining // scale)
     return f"{_string(standing.limit.name)};r={left};t={_seconds(standing.reset_at - now)}"
 

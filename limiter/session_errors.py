@@ -69,9 +69,18 @@ def ending(protocol: str, answer: Answer, event_id: str = "", lane: str = "") ->
         event_id: the client's name of the message that is refused.
         lane: of a multiplexed session.
     """
-    body = json.loads(answer.body)
-    found = body[0] if isinstance(body, list) else body
-    error = found.get("error", found)
-    error = error if isinstance(error, dict) else {"message": str(error)}
+    error = _error(answer)
     refused = _Refused(answer, error, str(error.get("message", "")), event_id, lane)
     return _MADE.get(protocol, _realtime)(refused)
+
+
+def _error(answer: Answer) -> Mapping[str, Any]:
+    """What the answer says; those of gateways are plain texts, or empty."""
+    try:
+        body = json.loads(answer.body)
+    except ValueError:
+        text = answer.body.decode("utf-8", "replace").strip() or f"refused with status {answer.status}"
+        return {"type": "rate_limit_error", "message": text}
+    found = body[0] if isinstance(body, list) and body else body
+    error = found.get("error", found) if isinstance(found, dict) else found
+    return error if isinstance(error, dict) else {"message": str(error)}

@@ -14,6 +14,8 @@ MOST = 2**50
 """A counter's amount that stands for more than can be counted. A few such fit into what stores hold exactly."""
 HEADER = "header:"
 """First part of the names of units that are read off a response header by the native dialect: `header:x-videos`."""
+KONG_HEADER = "kong-header:"
+"""The same of Kong's response-ratelimiting, in parts of its own: `kong-header:x-kong-limit:videos`."""
 
 
 def scaled(number: float, scale: int) -> int:

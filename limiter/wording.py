@@ -16,7 +16,7 @@ NOUNS: Mapping[str, str] = {
     "io_tokens": "input and output tokens",
     "weighted_tokens": "weighted tokens",
 }
-"""Meter → what it counts. `cost` is money; any other meter goes by its own name."""
+"""Meter → what it counts. `cost` is money."""
 
 _CENT = Decimal("0.01")
 _SPANS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
@@ -37,9 +37,17 @@ def quantity(meter: str, value: int, *, exact: bool = False) -> str:
     return money(value, exact=exact) if meter == "cost" else f"{value:,}"
 
 
+def _counted(limit: Limit, value: int, *, exact: bool = False) -> str:
+    """An amount of the limit's meter, without the noun."""
+    if limit.scale == 1 or limit.meter == "cost":
+        return quantity(limit.meter, value, exact=exact)
+    whole, _, decimals = f"{Decimal(value) / limit.scale:,f}".partition(".")
+    return f"{whole}.{decimals}".rstrip("0").rstrip(".") if decimals else whole
+
+
 def allowance(limit: Limit) -> str:
     """`$5.00 per day`, `200,000 tokens per minute`."""
-    return f"{quantity(limit.meter, limit.amount, exact=True)}{_noun(limit.meter)} per {limit.window}"
+    return f"{_counted(limit, limit.amount, exact=True)}{_noun(limit.meter)} per {limit.window}"
 
 
 def duration(seconds: int) -> str:
@@ -67,15 +75,15 @@ def refused(refusal: Refusal) -> str:
     name = f'ai-limit: limit "{limit.name}"'
     if limit.amount < 1:
         return f"{name} lets nothing pass: {allowance(limit)}"
-    needed = f"{quantity(limit.meter, refusal.need)}{_noun(limit.meter)}"
+    needed = f"{_counted(limit, refusal.need)}{_noun(limit.meter)}"
     if refusal.impossible:
-        whole = f"{quantity(limit.meter, limit.amount, exact=True)} per {limit.window}"
+        whole = f"{_counted(limit, limit.amount, exact=True)} per {limit.window}"
         return (
             f"{name}: this request may need up to {needed}, more than the whole limit of {whole}; "
             "lower max_tokens or raise the limit"
         )
     how = "used" if limit.reserve == "none" else "used or reserved"
-    text = f"{name} reached: {quantity(limit.meter, refusal.used)} of {allowance(limit)} {how}"
+    text = f"{name} reached: {_counted(limit, refusal.used)} of {allowance(limit)} {how}"
     if limit.reserve != "none" and limit.meter != "requests":
         text += f", and this request may need {'up to' if limit.reserve == 'maximum' else 'about'} {needed}"
     when = "has room again at" if limit.window.kind == "sliding" else "resets at"
@@ -84,4 +92,7 @@ def refused(refusal: Refusal) -> str:
 
 
 def _noun(meter: str) -> str:
-    return "" if meter == "cost" else f" {NOUNS.get(meter, meter)}"
+    if meter == "cost":
+        return ""
+    # A custom unit goes by the last part of its name: `header:x-kong-limit:videos`.
+    return f" {NOUNS.get(meter) or meter.rpartition(':')[2]}"

@@ -95,4 +95,6 @@ def test_options_come_before_the_environment_and_both_before_the_default(tmp_pat
 
 def test_passwords_are_not_shown() -> None:
     assert shown("redis://user:secret@host:6379/0") == "redis://host:6379/0"
+    assert shown("redis://host/0?username=me&password=s@cret") == "redis://host/0"
     assert shown("sqlite:////folder/file") == "sqlite:////folder/file"
+    assert shown("memory:") == "memory:"

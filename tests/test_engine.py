@@ -175,3 +175,35 @@ async def test_work_reported_elsewhere_is_booked_and_claimed_once(make: Make) ->
     assert await used(engine) == 70
     assert [await engine.claim("x") for _ in range(3)] == [True, False, False]
     assert await engine.claim("y")
+
+
+@pytest.mark.parametrize(
+    ("usage", "model", "local", "source"),
+    [
+        (tokens(70), "gpt-4o-mini", False, "genai-prices"),
+        (tokens(70), "unheard-of-9", False, "dearest"),
+        (tokens(70), "mine", False, "override"),
+        (tokens(70), "gpt-4o-mini", True, "local"),
+        (Usage(total_tokens=70, cost=5), "gpt-4o-mini", False, "reported"),
+    ],
+)
+async def test_a_charge_keeps_where_its_price_is_from(
+    make: Make, usage: Usage, model: str, local: bool, source: str
+) -> None:
+    engine = make("amount: $5 per day", Prices([Price(model="mine", input=Decimal(1))]))
+    outcome = await engine.admit(Facts(provider="openai", model=model), measure)
+    assert isinstance(outcome, Admission)
+
+    assert (await engine.settle(outcome, usage, local=local)).price_source == source
+
+
+async def test_speech_is_reserved_by_its_text(make: Make) -> None:
+    """A thousand characters at $15 a million."""
+    engine = make("amount: $5 per day, reserve: estimate")
+
+    async def speech() -> Forecast:
+        return Forecast(9, 1500, 1500, units={"input_characters": 1000})
+
+    outcome = await engine.admit(Facts(provider="openai", model="tts-1"), speech)
+    assert isinstance(outcome, Admission)
+    assert outcome.planned[0].charge.take == 15_000_000

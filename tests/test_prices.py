@@ -378,8 +378,9 @@ def test_images_that_a_tool_made_are_paid_beside_the_answer() -> None:
 @pytest.mark.parametrize(
     ("provider", "model", "usage", "cost"),
     [
-        ("vertex", "gemini-3-flash-preview", replace(PLAIN, service_tier="ON_DEMAND_FLEX"), "0.001"),
-        ("vertex", "gemini-3-flash-preview", replace(PLAIN, service_tier="ON_DEMAND"), "0.002"),
+        ("vertex", "gemini-3.8-flash-tts", replace(PLAIN, service_tier="ON_DEMAND_FLEX"), "0.0025"),
+        ("vertex", "gemini-3.8-flash-tts", replace(PLAIN, service_tier="ON_DEMAND_PRIORITY"), "0.009"),
+        ("vertex", "gemini-3.8-flash-tts", replace(PLAIN, service_tier="ON_DEMAND"), "0.005"),
         ("anthropic", "claude-opus-4-8", replace(PLAIN, service_tier="fast"), "0.035"),
         ("anthropic", "claude-opus-4-8", PLAIN, "0.0175"),
         ("anthropic", "claude-opus-4-8", replace(PLAIN, premium=10, web_searches=2), "0.03925"),

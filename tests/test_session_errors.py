@@ -45,3 +45,19 @@ def test_gemini_live_is_closed_with_the_reason() -> None:
 def test_every_format_of_errors_is_understood(api: str, protocol: str) -> None:
     for status in (403, 500, 503):
         assert ending(protocol, failure(Facts(api=api), status, "why")).reason == "why"
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"Too many requests", "Too many requests"),
+        (b"", "refused with status 429"),
+        (b"\xff", "\ufffd"),
+        (b"[]", "[]"),
+        (b'"text"', "text"),
+        (b'{"message":"API rate limit exceeded"}', "API rate limit exceeded"),
+    ],
+)
+def test_answers_of_gateways_are_told_as_they_are(body: bytes, message: str) -> None:
+    event = json.loads(ending("openai-realtime", Answer(429, (), body)).event)
+    assert event["error"]["message"] == message

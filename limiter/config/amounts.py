@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from limiter.config.notices import MisfitError
 from limiter.meters import NANO
+from limiter.units import FINE
 from limiter.windows import UNITS, Unit
 
 EXAMPLES = 'an amount such as "$5 per day", "200k tokens per minute", "60 requests per minute"'
@@ -18,6 +19,10 @@ LARGEST = 2**53 - 1
 LONGEST = 10
 """Years that a window may last."""
 
+TOLD = ""
+"""Meter of an amount that is a number alone: the limit says in `meter:` what it counts."""
+UNTOLD = "the number to say what it counts: $, tokens, prompt tokens, completion tokens or requests"
+"""Expected of an amount if the limit does not."""
 NOUNS: dict[str, str] = {
     "request": "requests",
     "token": "total_tokens",
@@ -73,9 +78,9 @@ class Amount(NamedTuple):
     """A number of units of a meter for each stretch of time."""
 
     meter: str
-    """A key of `meters.METERS`."""
+    """A key of `meters.METERS`, or `TOLD`."""
     number: int
-    """Requests, tokens, or billionths of a dollar."""
+    """Requests, tokens, billionths of a dollar, or millionths of what the limit counts."""
     every: int
     """How many units of time."""
     unit: Unit
@@ -105,11 +110,15 @@ def form(amount: Amount) -> str:
 
 
 def quantity(meter: str, number: int) -> str:
-    """`$0.50`, `200,000 tokens`, `1 request`."""
+    """`$0.50`, `200,000 tokens`, `1 request`, `2.5`."""
     if meter == "cost":
         dollars, rest = divmod(number, NANO)
         decimals = f"{rest:09}".rstrip("0")
         return f"${dollars:,}" + (f".{decimals:0<2}" if decimals else "")
+    if meter == TOLD:
+        whole, rest = divmod(number, FINE)
+        decimals = f"{rest:06}".rstrip("0")
+        return f"{whole:,}" + (f".{decimals}" if decimals else "")
     return f"{number:,} {WRITTEN[meter]}{'' if number == 1 else 's'}"
 
 
@@ -119,7 +128,7 @@ def _meter(currency: str | None, noun: str) -> str:
             raise MisfitError(f"dollars alone, as in $5 per day, or {noun!r} alone, without a currency")
         return "cost"
     if not noun:
-        raise MisfitError("the number to say what it counts: $, tokens, prompt tokens, completion tokens or requests")
+        return TOLD
     singular = noun if noun == "$" else noun.removesuffix("s")
     if singular not in NOUNS:
         close = get_close_matches(singular, NOUNS, n=1)
@@ -137,10 +146,10 @@ def _fraction(text: str) -> Fraction:
 
 
 def _units(meter: str, number: Fraction) -> int:
-    units = number * (NANO if meter == "cost" else 1)
+    units = number * {"cost": NANO, TOLD: FINE}.get(meter, 1)
     if units.denominator != 1:
-        whole = "at most nine decimals of a dollar" if meter == "cost" else f"a whole number of {WRITTEN[meter]}s"
-        raise MisfitError(whole)
+        decimals = {"cost": "at most nine decimals of a dollar", TOLD: "at most six decimals"}
+        raise MisfitError(decimals.get(meter) or f"a whole number of {WRITTEN[meter]}s")
     if units > LARGEST:
         raise MisfitError(f"at most {quantity(meter, LARGEST)}")
     return int(units)

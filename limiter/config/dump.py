@@ -1,14 +1,13 @@
 """The native form of a configuration: what `parse` reads as an equal one."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from decimal import Decimal
 from typing import Any
 
 import yaml
 
 from limiter.config import amounts, matching, nearest
-from limiter.config.amounts import Amount
 from limiter.config.configuration import Configuration
 from limiter.config.laying import UTC, lay
 from limiter.config.scalars import resolve
@@ -37,17 +36,17 @@ def _line(text: str) -> str:
 
 
 def _limits(policy: Policy) -> list[dict[str, Any]]:
-    return [_limit(limit, rule) for rule in policy.rules for limit in rule.limits]
+    return [_limit(limit, rule) for rule in policy.rules for limit in rule.limits if nearest.is_said(limit)]
 
 
 def _limit(limit: Limit, rule: Rule) -> dict[str, Any]:
     window = limit.window
-    entry: dict[str, Any] = {
-        "name": limit.name,
-        "amount": amounts.form(Amount(limit.meter, limit.amount, window.count, window.unit)),
-    }
+    meter, amount = nearest.amount(limit)
+    entry: dict[str, Any] = {"name": limit.name, "amount": amounts.form(amount)}
+    if meter:
+        entry["meter"] = meter
     entry |= _laid(window)
-    if conditions := nearest.conditions(rule):
+    if conditions := nearest.conditions(rule, limit):
         entry["match"] = matching.form(conditions)
     if limit.per:
         entry["per"] = list(map(nearest.dimension, limit.per))
@@ -63,7 +62,8 @@ def _limit(limit: Limit, rule: Rule) -> dict[str, Any]:
 def _laid(window: Window) -> dict[str, str]:
     zone = {"time_zone": window.zone} if window.zone != UTC else {}
     usual = lay(window.count, window.unit, None, zone.get("time_zone"), UTC)
-    return zone if usual == window else {"window": window.kind, **zone}
+    # On which day it begins has no native form.
+    return zone if usual == replace(window, first_day=1) else {"window": window.kind, **zone}
 
 
 def _settings(settings: Settings) -> dict[str, Any]:
@@ -106,7 +106,7 @@ _FORMS: Mapping[str, Callable[[Any], Any]] = {
     "trusted_peers": lambda networks: [matching.network_form(network) for network in networks],
 }
 """How settings are written that are not just their value."""
-_UNWRITTEN = ("gateway",)
+_UNWRITTEN = ("gateway", "functions")
 """Settings that the native dialect does not have."""
 
 

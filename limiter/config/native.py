@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from limiter.config import amounts
 from limiter.config.adapter import Adapted, Named, Setting
 from limiter.config.documents import Document
 from limiter.config.explain import Report, shown
@@ -12,8 +13,10 @@ from limiter.config.matching import conditions
 from limiter.config.notices import Steps, field_name
 from limiter.config.schema import DOCUMENT_MODELS, LIMIT_MODELS, ConsumerEntry, DocumentEntry, LimitEntry, SettingsEntry
 from limiter.kong.entities import Consumer, Credential
+from limiter.meters import UNIT
 from limiter.rules import Limit, Rule
 from limiter.settings import Price
+from limiter.units import FINE
 
 KEYS = tuple(DocumentEntry.model_fields)
 """What a document of this dialect is told by."""
@@ -65,6 +68,14 @@ def _rule(item: object, path: Steps, default_zone: str, report: Report) -> Rule 
         report.invalid(path, error, LIMIT_MODELS)
         return None
     amount = entry.amount
+    written = item["amount"] if isinstance(item, dict) else None
+    if not entry.meter and amount.meter == amounts.TOLD:
+        report.expected((*path, "amount"), written, amounts.UNTOLD)
+        return None
+    if entry.meter and amount.meter != amounts.TOLD:
+        report.expected((*path, "amount"), written, f"a number alone, as in 100 per day, of what {entry.meter} tells")
+    if entry.meter and entry.reserve != "none":
+        report.expected((*path, "reserve"), entry.reserve, "none, as only the answer tells what it counts")
     if entry.reserve != "none" and amount.meter == "requests":
         report.expected((*path, "reserve"), entry.reserve, "none, as a request is counted in full when it arrives")
     if entry.status is not None and entry.mode != "enforce":
@@ -77,13 +88,14 @@ def _rule(item: object, path: Steps, default_zone: str, report: Report) -> Rule 
         return None
     limit = Limit(
         name=entry.name,
-        meter=amount.meter,
+        meter=UNIT + entry.meter if entry.meter else amount.meter,
         amount=amount.number,
         window=window,
         per=entry.per,
         mode=entry.mode,
         reserve=entry.reserve,
         status=entry.status,
+        scale=FINE if entry.meter else 1,
     )
     return Rule((limit,), rule_conditions)
 

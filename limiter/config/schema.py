@@ -89,6 +89,7 @@ class LimitEntry(Entry):
 
     name: Annotated[str, PlainValidator(values.name)]
     amount: Annotated[amounts.Amount, PlainValidator(amounts.parse)]
+    meter: Annotated[str, PlainValidator(values.header_meter)] = ""
     window: Kind | None = None
     time_zone: Zone | None = None
     match: dict[str, Any] = {}

@@ -26,6 +26,9 @@ _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 _HOST = re.compile(r"(?:\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(?::(?P<port>[0-9]{1,5}))?", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{16}", re.ASCII)
 _DIGESTS = re.compile(r"[][0-9a-f*?!-]+", re.ASCII)
+_HEADER_METER = re.compile(
+    r"(?P<kind>header:)(?P<header>[!#$%&'*+.^_`|~0-9A-Za-z-]+)(?::(?P<item>[^\s,=](?:[^,=\r\n]*[^\s,=])?))?", re.ASCII
+)
 _PRICE = re.compile(r"\$?\s?(?P<number>[0-9]+(?:\.[0-9]+)?|\.[0-9]+)", re.ASCII)
 
 
@@ -85,6 +88,13 @@ def dimensions(value: object) -> tuple[str, ...]:
             raise MisfitError("each dimension once", item, at)
         found.append(parsed)
     return tuple(found)
+
+
+def header_meter(value: object) -> str:
+    """A meter that reads a response header, with the header's name in lower case."""
+    if isinstance(value, str) and (found := _HEADER_METER.fullmatch(value)) and found["item"] != "":
+        return f"{found['kind']}{found['header'].lower()}" + (f":{found['item']}" if found["item"] else "")
+    raise MisfitError("header:NAME, or header:NAME:ITEM for a header such as NAME: ITEM=2, OTHER=1")
 
 
 def status(value: object) -> int | None:

@@ -7,13 +7,14 @@ import json
 import re
 from base64 import b64decode
 from binascii import Error
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from hashlib import sha256
 from hmac import compare_digest
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from limiter.consumers import NOBODY, Who
+from limiter.kong.candidates import nearest
 from limiter.kong.entities import BasicAuth, Consumer, Credential, Gateway, KeyAuth
 from limiter.voices import Answer
 
@@ -106,7 +107,7 @@ class Authentication:
             route: id of the route that it takes.
         """
         found = Identified()
-        for method in (_nearest(self._keys, service, route), _nearest(self._basic, service, route)):
+        for method in (nearest(self._keys, service, route), nearest(self._basic, service, route)):
             if method is None or (method.anonymous and found.who.credential_id):
                 continue
             if isinstance(method, KeyAuth):
@@ -188,12 +189,6 @@ def _told(who: Who) -> tuple[tuple[str, str], ...]:
 
 def _place(method: KeyAuth | BasicAuth) -> tuple[str, str]:
     return method.scope.service, method.scope.route
-
-
-def _nearest[Method](methods: Mapping[tuple[str, str], Method], service: str, route: str) -> Method | None:
-    """The instance with the most telling scope: both, the route, the service, or everything."""
-    places = ((service, route), ("", route), (service, ""), ("", ""))
-    return next((methods[place] for place in places if place in methods), None)
 
 
 def _refused(problem: _Problem) -> Answer:

@@ -129,6 +129,15 @@ class BasicAuth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Proxied:
+    """An instance of the plugin `ai-proxy` or `ai-proxy-advanced`: where requests go in place of the service's host."""
+
+    scope: Scope = GLOBAL
+    providers: frozenset[str] = frozenset()
+    """Names of the provider table."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
     """Everything that tells whose request it is and where it goes, of all Kong documents of a configuration."""
 
@@ -138,3 +147,4 @@ class Gateway:
     consumers: tuple[Consumer, ...] = ()
     groups: tuple[Group, ...] = ()
     authentication: tuple[KeyAuth | BasicAuth, ...] = ()
+    proxied: tuple[Proxied, ...] = ()

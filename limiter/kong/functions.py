@@ -8,6 +8,9 @@ from math import inf
 from limiter.facts import Facts
 from limiter.meters import Usage
 
+LUA = "lua:"
+"""First part of the names of units that functions count."""
+
 
 @dataclass(frozen=True, slots=True)
 class Function:
@@ -24,7 +27,7 @@ class Function:
     @property
     def name(self) -> str:
         """Of the custom unit that it counts. Equal functions count one unit, so each is called once for a request."""
-        return f"lua:{sha256(self.source.encode('utf-8', 'replace')).hexdigest()[:16]}:{self.scale}"
+        return f"{LUA}{sha256(self.source.encode('utf-8', 'replace')).hexdigest()[:16]}:{self.scale}"
 
     def parts(self, number: float, most: int) -> int:
         """A number of units in parts, rounded; below zero it is 0.

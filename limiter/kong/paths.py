@@ -14,13 +14,14 @@ def normal(path: str) -> str:
 
     https://www.rfc-editor.org/rfc/rfc3986#section-6
     """
+    path = path if path.startswith("/") else f"/{path}"
     if "%" in path:
         path = _ENCODED.sub(_decoded, path)
     if "//" in path:
         path = _SLASHES.sub("/", path)
     if "/." in path:
         path = _without_dots(path)
-    return path if path.startswith("/") else f"/{path}"
+    return path
 
 
 def _decoded(match: re.Match[str]) -> str:

@@ -62,6 +62,9 @@ class QuotaVoice:
     whole: bool = False
     """Fractions are not counted: Kong adds with INCRBY in Redis, which refuses them."""
 
+    def __str__(self) -> str:
+        return "Kong's response-ratelimiting"
+
     def __hash__(self) -> int:
         # Standings are sorted by voice with every request, and the quotas are many.
         return hash((self.header, len(self.quotas)))

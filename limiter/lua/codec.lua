@@ -2,9 +2,9 @@
 
 local _, modules = ...
 local libraries = modules.libraries
-local type, error, pairs, tonumber, tostring, setmetatable = type, error, pairs, tonumber, tostring, setmetatable
-local byte, char, find, format, gmatch, gsub = string.byte, string.char, string.find, string.format, string.gmatch, string.gsub
-local lower, match, sub, upper, concat, floor = string.lower, string.match, string.sub, string.upper, table.concat, math.floor
+local type, error, next, pairs, tonumber, tostring = type, error, next, pairs, tonumber, tostring
+local byte, char, find, format, gsub = string.byte, string.char, string.find, string.format, string.gsub
+local match, sub, concat, floor = string.match, string.sub, table.concat, math.floor
 
 local NESTED = 1000 -- as cjson
 local HUGE = math.huge

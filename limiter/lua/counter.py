@@ -14,7 +14,7 @@ from time import monotonic
 
 from limiter.lua.function import LuaFunction
 from limiter.lua.journal import Journal
-from limiter.lua.messages import Call, Reply, snapshot_of
+from limiter.lua.messages import Call, Reply, Snapshot, snapshot_of
 from limiter.lua.outcomes import Count, judge
 from limiter.lua.process import BOUNDS, STARTING, Bounds, Process, WorkerError, start
 from limiter.lua.request import LuaRequest
@@ -34,6 +34,8 @@ class _Job:
     function: LuaFunction
     request: LuaRequest
     answer: asyncio.Future[tuple[Count, Reply | None]]
+    snapshot: Snapshot
+    with_body: bool
     timer: asyncio.TimerHandle | None = None
     process: Process | None = None
     late: bool = False
@@ -79,6 +81,11 @@ class LuaCounter:
         self._problem = ""
         self._closed = False
 
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Of the workers that are ready."""
+        return tuple(process.pid for process in self._crew.all)
+
     async def start(self) -> None:
         """Starts a worker ahead of the first call. That it does not start shows in the calls."""
         if not (self._crew.all or self._crew.starting):
@@ -108,7 +115,9 @@ class LuaCounter:
 
     def _asked(self, function: LuaFunction, request: LuaRequest) -> asyncio.Future[tuple[Count, Reply | None]]:
         loop = asyncio.get_running_loop()
-        job = _Job(function, request, loop.create_future())
+        with_body = function.digest in self._readers
+        snapshot = snapshot_of(request, with_body=with_body)
+        job = _Job(function, request, loop.create_future(), snapshot, with_body)
         if self._closed or (not self._crew.all and not self._crew.starting and self._clock() < self._broken_until):
             job.settle(Count(mistake="no worker", detail=self._problem or "the workers were closed"))
         elif len(self._queue) >= WAITING:
@@ -155,8 +164,7 @@ class LuaCounter:
         if forget:
             process.known.clear()
         process.known.add(function.digest)
-        snapshot = snapshot_of(job.request, with_body=function.digest in self._readers)
-        call = Call(function.digest, function.text if new else None, forget, snapshot)
+        call = Call(function.digest, function.text if new else None, forget, job.snapshot)
         process.ask(call, lambda reply: self._answered(process, job, reply))
 
     def _end(self, job: _Job) -> None:
@@ -165,8 +173,11 @@ class LuaCounter:
             job.process.kill()
 
     def _answered(self, process: Process, job: _Job, reply: Reply) -> None:
-        if reply.kind == "body" and job.function.digest not in self._readers:
+        if job.late:
+            return  # The worker was killed already.
+        if reply.kind == "body" and not job.with_body:
             self._readers.add(job.function.digest)
+            job.with_body, job.snapshot = True, snapshot_of(job.request, with_body=True)
             self._send(process, job)
             return
         if reply.kind == "memory":
@@ -183,7 +194,7 @@ class LuaCounter:
             return
         task = asyncio.get_running_loop().create_task(self._start())
         crew.starting.add(task)
-        task.add_done_callback(crew.starting.discard)
+        task.add_done_callback(self._started)
 
     async def _start(self) -> None:
         try:
@@ -191,16 +202,16 @@ class LuaCounter:
         except WorkerError as problem:
             self._broken_until = self._clock() + RETRY
             self._problem = f"a worker did not start: {problem}"
-            if not self._crew.all:
-                self._turn_away()
-            return
-        self._crew.all.add(process)
-        self._crew.idle.append(process)
-        self._dispatch()
+        else:
+            self._crew.all.add(process)
+            self._crew.idle.append(process)
 
-    def _turn_away(self) -> None:
-        while self._queue:
-            self._queue.popleft().settle(Count(mistake="no worker", detail=self._problem))
+    def _started(self, task: asyncio.Task[None]) -> None:
+        self._crew.starting.discard(task)
+        if not self._crew.all and not self._crew.starting:
+            while self._queue:
+                self._queue.popleft().settle(Count(mistake="no worker", detail=self._problem))
+        self._dispatch()
 
     def _ended(self, process: Process, code: int) -> None:
         """A worker is gone: its call has an outcome, and another is started in its place."""

@@ -80,6 +80,7 @@ local function first_field(flat, name)
       return flat[index + 1]
     end
   end
+  return nil -- a value, not none: `tonumber()` of no argument is an error
 end
 
 function current.header(name)
@@ -130,14 +131,16 @@ end
 -- What the proxy knows beside the request: consumer, route, usage … by name.
 function current.context()
   if not parsed.context then
-    parsed.context = codec.decode(current.request.context)
+    parsed.context = codec.decode(current.request.context) or {}
   end
   return parsed.context
 end
 
 local function fresh(value)
-  if type(value) ~= "table" then
-    return value ~= codec.null and value or nil
+  if value == codec.null then
+    return nil
+  elseif type(value) ~= "table" then
+    return value
   end
   local copy = {}
   for key, item in pairs(value) do

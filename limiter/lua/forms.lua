@@ -1,7 +1,8 @@
 -- Names and values in queries, forms and multipart bodies, and paths in their normal form.
 
-local type, tonumber = type, tonumber
-local byte, char, find, format, gmatch, gsub = string.byte, string.char, string.find, string.format, string.gmatch, string.gsub
+local ipairs, pairs, tonumber, tostring, type = ipairs, pairs, tonumber, tostring, type
+local byte, char, find, format = string.byte, string.char, string.find, string.format
+local gmatch, gsub = string.gmatch, string.gsub
 local lower, match, sub, upper, concat = string.lower, string.match, string.sub, string.upper, table.concat
 
 local forms = {}

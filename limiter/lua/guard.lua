@@ -5,7 +5,7 @@
 -- one long call of a library function, so the process that started this one kills it when it is late.
 
 local clock, sethook = os.clock, debug.sethook
-local pcall, error, type, tostring, tonumber, sub = pcall, error, type, tostring, tonumber, string.sub
+local pcall, error, select, type, tonumber, sub = pcall, error, select, type, tonumber, string.sub
 local create, resume, running = coroutine.create, coroutine.resume, coroutine.running
 local status, yield = coroutine.status, coroutine.yield
 

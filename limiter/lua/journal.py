@@ -86,7 +86,7 @@ def redacted(text: str, request: LuaRequest) -> str:
     pairs = (*request.headers, *_ARGUMENT.findall(request.target))
     for name, value in pairs:
         if _SECRET.search(name):
-            for part in {value, *value.split()}:
+            for part in (value, *value.split()):
                 if len(part) >= _SHORTEST:
                     text = text.replace(part, "[redacted]")
     return text.encode("unicode_escape").decode("ascii") if not text.isprintable() else text

@@ -72,7 +72,8 @@ function response.get_source()
 end
 
 local function unbuffered()
-  error("service body is only available with buffered proxying (see: kong.service.request.enable_buffering function)", 2)
+  error("service body is only available with buffered proxying (see: kong.service.request.enable_buffering"
+    .. " function)", 2)
 end
 
 upstream.get_raw_body, upstream.get_body = unbuffered, unbuffered

@@ -2,11 +2,10 @@
 
 local host, modules = ...
 local current = modules.current
-local type, tostring, select, error, pairs, next = type, tostring, select, error, pairs, next
+local type, tostring, select, error, pairs = type, tostring, select, error, pairs
 local concat, sort, sub, rep = table.concat, table.sort, string.sub, string.rep
 
 local LONGEST = 1000 -- bytes of a line
-local MOST = 100 -- members of one table that `inspect` shows
 local NESTED = 5 -- tables in one another that it shows
 
 local function inspected(value, depth)
@@ -73,7 +72,8 @@ local function place(root, path, value)
       node[last] = node[last] == nil and {} or node[last]
       node = node[last]
       if type(node) ~= "table" then
-        error("The key '" .. path .. "' could not be used as a serialize value. Subkey '" .. last .. "' is not a table.", 3)
+        error("The key '" .. path .. "' could not be used as a serialize value. Subkey '" .. last
+          .. "' is not a table.", 3)
       end
     end
     last = name

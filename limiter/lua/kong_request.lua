@@ -3,7 +3,7 @@
 local _, modules = ...
 local current, codec, forms = modules.current, modules.codec, modules.forms
 local type, error, tonumber = type, error, tonumber
-local find, lower, match, sub, upper = string.find, string.lower, string.match, string.sub, string.upper
+local find, lower, match, upper = string.find, string.lower, string.match, string.upper
 
 local BEFORE_CONTENT = "rewrite, access, response, error, admin_api"
 local FORM, JSON, MULTIPART = "application/x-www-form-urlencoded", "application/json", "multipart/form-data"

@@ -1,11 +1,13 @@
--- The libraries of Lua as a function sees them: those that reach outside or past the sandbox are absent, and every table
--- is read through a proxy that cannot be written to, so that nothing of one call is left for the next.
+-- The libraries of Lua as a function sees them: what reaches outside or past the sandbox is absent, and every table is
+-- read through a proxy that cannot be written to, so that nothing of one call is left for the next.
 
 local _, modules = ...
 local guard, bits = modules.guard, modules.bits
 local type, error, pairs, next, select, unpack = type, error, pairs, next, select, unpack
-local setmetatable, getmetatable, tostring = setmetatable, getmetatable, tostring
+local setmetatable, getmetatable, tonumber, tostring = setmetatable, getmetatable, tonumber, tostring
 local sub, gsub, rep, floor, log = string.sub, string.gsub, string.rep, math.floor, math.log
+
+local MOST_RESULTS = 7900 -- of `unpack`; both runtimes bear about 8000
 
 local libraries = {}
 local protected = {}
@@ -154,7 +156,16 @@ function lists.pack(...)
   return { n = select("#", ...), ... }
 end
 
-lists.unpack = unpack
+-- Lua 5.1 counts in whole numbers that overflow, and then writes past its stack.
+function lists.unpack(list, first, last)
+  first, last = tonumber(first or 1), tonumber(last or #list)
+  if first > last then
+    return
+  elseif not (last - first < MOST_RESULTS and first > -2 ^ 31 and last < 2 ^ 31) then
+    error("too many results to unpack", 2)
+  end
+  return unpack(list, first, last)
+end
 
 local numbers = {}
 for name, value in pairs(math) do
@@ -165,7 +176,8 @@ function numbers.log(number, base)
   return base and log(number) / log(base) or log(number)
 end
 
-libraries.base = copied(_G, "_VERSION assert error ipairs next pairs select tonumber tostring type unpack")
+libraries.base = copied(_G, "_VERSION assert error ipairs next pairs select tonumber tostring type")
+libraries.base.unpack = lists.unpack
 libraries.base.pcall = guard.pcall
 libraries.base.xpcall = guard.xpcall
 libraries.lists = lists
@@ -173,7 +185,7 @@ libraries.lists = lists
 local shown = {
   bit = bits,
   coroutine = guard.coroutine,
-  io = { type = function() end },
+  io = { type = function() return nil end },
   jit = jit and copied(jit, "os arch version version_num"),
   math = numbers,
   os = copied(os, "clock date difftime time"),

@@ -112,7 +112,10 @@ def snapshot_of(request: LuaRequest, *, with_body: bool) -> Snapshot:
 
 
 def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # Half a surrogate pair, out of somebody's JSON.
+        return text.encode("utf-8", "replace")
 
 
 def _flat(fields: Fields) -> list[bytes]:

@@ -17,7 +17,10 @@ local ngx = {
 }
 
 local LEVELS = { [0] = "emerg", "emerg", "alert", "crit", "err", "warn", "notice", "info", "debug" }
-ngx.STDERR, ngx.EMERG, ngx.ALERT, ngx.CRIT, ngx.ERR, ngx.WARN, ngx.NOTICE, ngx.INFO, ngx.DEBUG = 0, 1, 2, 3, 4, 5, 6, 7, 8
+ngx.STDERR = 0
+for number, level in ipairs(LEVELS) do
+  ngx[string.upper(level)] = number
+end
 
 function ngx.log(level, ...)
   if not LEVELS[level] then
@@ -82,7 +85,7 @@ local request = {
   get_uri_args = current.query,
   get_query_args = current.query,
   read_body = function() end,
-  get_body_file = function() end,
+  get_body_file = function() return nil end,
 }
 
 function request.get_method()
@@ -136,6 +139,7 @@ local function cookie(name)
       return value
     end
   end
+  return nil
 end
 
 -- First parts of variables whose rest is a name.

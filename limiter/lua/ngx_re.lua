@@ -1,6 +1,6 @@
 -- `ngx.re`. The expressions are those of Python's `re`, which agree with PCRE but for \K, recursion and a few escapes.
 
-local host, modules = ...
+local host = ...
 local type, tostring, select, tonumber = type, tostring, select, tonumber
 local gsub, sub, concat, huge = string.gsub, string.sub, table.concat, math.huge
 
@@ -55,6 +55,7 @@ function re.find(subject, pattern, options, context, group)
   if first and first >= 0 then
     return first + 1, last
   end
+  return nil
 end
 
 function re.gmatch(subject, pattern, options)

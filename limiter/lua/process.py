@@ -29,7 +29,9 @@ class Bounds:
     """What a call may take."""
 
     deadline: float = 0.2
-    """Seconds, from when a worker begins."""
+    """Seconds from when a worker begins; then it is killed."""
+    busy: float = 0.1
+    """Seconds of processor time; then the function is stopped, unless it is inside one long call of a library."""
     patience: float = 1.0
     """Seconds that a call may wait until a worker is free."""
     memory: int = 32 * 1024 * 1024
@@ -131,7 +133,7 @@ async def start(bounds: Bounds, ended: Callable[[Process, int], None]) -> Proces
 
     try:
         popen, channel = await asyncio.to_thread(_spawn, bounds)
-    except OSError as problem:
+    except (OSError, RuntimeError) as problem:  # Where the loop is being shut down, no thread can be had.
         raise WorkerError(str(problem)) from problem
     _, process = await loop.create_connection(lambda: Process(popen, lost), sock=channel)
     process.expect(ready.set_result)
@@ -143,13 +145,15 @@ async def start(bounds: Bounds, ended: Callable[[Process, int], None]) -> Proces
     if reply.kind != "ready":
         await process.gone
         raise WorkerError(reply.detail.decode("utf-8", "replace"))
+    if process.gone.done():
+        raise WorkerError("it ended as soon as it was ready")
     return process
 
 
 def _spawn(bounds: Bounds) -> tuple[subprocess.Popen[bytes], socket.socket]:
     """Starts a process that has nothing of this one: no environment, no files, none of its modules."""
     ours, theirs = socket.socketpair()
-    arguments = (bounds.memory, bounds.deadline / 2, bounds.deadline, bounds.runtime)
+    arguments = (bounds.memory, bounds.busy, bounds.deadline, bounds.runtime)
     own = str(Path(__file__).resolve().parents[2])
     path = [own, *(str(Path(entry).resolve()) for entry in sys.path)]
     try:

@@ -2,7 +2,8 @@
 
 local _, modules = ...
 local guard, libraries, codec, current = modules.guard, modules.libraries, modules.codec, modules.current
-local error, pairs, setfenv, setmetatable, tostring, type = error, pairs, setfenv, setmetatable, tostring, type
+local error, loadstring, pairs, select, setfenv = error, loadstring, pairs, select, setfenv
+local setmetatable, tostring = setmetatable, tostring
 local find, gmatch, sub = string.find, string.gmatch, string.sub
 
 local base = libraries.base

@@ -1,4 +1,4 @@
-"""A process that runs functions: `python -m limiter.lua.worker MEMORY SECONDS DEADLINE RUNTIME`, a socket as its input.
+"""A process that runs functions: `python -m limiter.lua.worker MEMORY BUSY DEADLINE RUNTIME`, a socket as its input.
 
 It takes calls one by one and answers each. It ends when the other side does, and it ends itself should a call go on for
 long after its deadline: the proxy that would have ended it may be gone.
@@ -18,14 +18,14 @@ _LIMITS = ("RLIMIT_CORE", 0), ("RLIMIT_FSIZE", 0), ("RLIMIT_NPROC", 0), ("RLIMIT
 """No core file, which would hold requests; no files, no processes."""
 
 
-def main(memory: int, seconds: float, deadline: float, runtime: str) -> None:
+def main(memory: int, busy: float, deadline: float, runtime: str) -> None:
     # Ctrl-C in a terminal reaches all processes; this one ends with the proxy, by the end of its input.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
     channel = socket.socket(fileno=0)
     try:
-        sandbox = Sandbox(memory, seconds, runtime)
+        sandbox = Sandbox(memory, busy, runtime)
     except Exception as problem:  # noqa: BLE001 whatever it is, the proxy is to know
         channel.sendall(framed(Reply("broken", detail=f"{type(problem).__name__}: {problem}".encode())))
         return

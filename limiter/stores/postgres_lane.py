@@ -1,10 +1,6 @@
-"""Calls to a database, in batches: those of one turn of the event loop ride one round trip, which is one transaction.
-
-What comes while all connections are busy is the next batch. So the busier it gets, the more calls share a commit.
-"""
+"""Calls to a database, in batches of which each is one round trip and one transaction."""
 
 import asyncio
-from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from math import inf
@@ -14,6 +10,7 @@ import asyncpg
 
 from limiter.counters import Acquired
 from limiter.stores import postgres_calls as calls
+from limiter.stores.batches import Batches
 from limiter.stores.contract import Clock, StoreError
 from limiter.stores.postgres_calls import ACQUIRE, Call
 from limiter.stores.postgres_dial import connect
@@ -56,10 +53,7 @@ class Lane:
         self._clock = clock
         self._query = spelled("SELECT * FROM {schema}.step($1, $2, $3, $4, $5, $6, $7, $8, $9)", settings.schema)
         self._idle: list[asyncpg.Connection] = []
-        self._batches: set[asyncio.Task[None]] = set()
-        """One for each connection in use."""
-        self._waiting: deque[Waiting] = deque()
-        self._flushing = False
+        self._batches = Batches(self._carry, self._take, settings.pool_size)
         self._added = 0
         """Rows since the last sweep."""
         self._closed = False
@@ -72,44 +66,20 @@ class Lane:
         """
         if self._closed:
             raise StoreError(f"{self._settings}: the store is closed")
-        if len(self._waiting) >= WAITING:
+        if len(self._batches.waiting) >= WAITING:
             raise StoreError(f"{self._settings}: {WAITING} calls wait already")
-        loop = asyncio.get_running_loop()
-        reply: asyncio.Future[Acquired | None] = loop.create_future()
-        self._waiting.append(Waiting(call, reply))
-        if not self._flushing:
-            self._flushing = True
-            loop.call_soon(self._flush)
+        reply: asyncio.Future[Acquired | None] = asyncio.get_running_loop().create_future()
+        self._batches.add(Waiting(call, reply))
         return reply
 
     async def close(self) -> None:
         """Answers what waits, within the timeouts, and closes the connections."""
         self._closed = True
-        while self._waiting or self._batches:
-            self._flush()
-            if self._batches:
-                await asyncio.wait(self._batches)
+        await self._batches.finish()
         while self._idle:
             connection = self._idle.pop()
             with suppress(*FAILURES):
                 await connection.close(timeout=CLOSING)
-
-    @property
-    def _full(self) -> bool:
-        return len(self._batches) >= self._settings.pool_size
-
-    def _flush(self) -> None:
-        self._flushing = False
-        while self._waiting and not self._full:
-            if batch := self._take(LARGEST):
-                task = asyncio.get_running_loop().create_task(self._carry(batch))
-                self._batches.add(task)
-                task.add_done_callback(self._carried)
-
-    def _carried(self, task: asyncio.Task[None]) -> None:
-        self._batches.discard(task)
-        if self._waiting:
-            self._flush()
 
     async def _carry(self, batch: Sequence[Waiting]) -> None:
         """Has every call of the batch answered. Raises nothing."""
@@ -119,7 +89,7 @@ class Lane:
             self._fail(batch, problem)
         except FAILURES as problem:
             # A server that hangs or is away would keep those that wait for as long again, in vain.
-            hopeless = self._full and judge(problem) in (Verdict.LOST, Verdict.REFUSED)
+            hopeless = self._batches.is_full and judge(problem) in (Verdict.LOST, Verdict.REFUSED)
             self._fail([*batch, *(self._take(inf) if hopeless else ())], store_error(self._settings, problem))
         except BaseException as problem:
             bug = StoreError(f"{self._settings}: {type(problem).__name__}")
@@ -178,11 +148,11 @@ class Lane:
             if not item.reply.done():
                 item.reply.set_result(answer)
 
-    def _take(self, most: float) -> list[Waiting]:
-        """Those that have waited longest."""
+    def _take(self, most: float = LARGEST) -> list[Waiting]:
+        waiting = self._batches.waiting
         taken: list[Waiting] = []
-        while self._waiting and most > 0:
-            item = self._waiting.popleft()
+        while waiting and most > 0:
+            item = waiting.popleft()
             # Nobody waits any more for what was cancelled. A settlement tells what happened, so it is booked anyway.
             if item.call.verb != ACQUIRE or not item.reply.done():
                 taken.append(item)

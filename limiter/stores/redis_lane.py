@@ -4,7 +4,6 @@ A call of the driver alone costs several times the processor time (`tests/bench/
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
@@ -12,6 +11,7 @@ from typing import NamedTuple
 from redis import exceptions
 
 from limiter.redis_settings import RedisSettings
+from limiter.stores.batches import Batches
 from limiter.stores.contract import StoreError
 from limiter.stores.redis_dial import Connection
 from limiter.stores.redis_errors import RefusedError, forbids_digests, is_unknown_script, lost
@@ -67,11 +67,8 @@ class Lane:
         self._size = settings.pool_size
         self._backlog = settings.backlog
         self._idle: list[Connection] = []
-        self._batches: set[asyncio.Task[None]] = set()
-        """One for each connection in use."""
-        self._waiting: deque[Waiting] = deque()
+        self._batches = Batches(self._carry, self._take, settings.pool_size)
         self._generation = 0
-        self._flushing = False
         self._by_text = False
         """The server allows EVAL, but not EVALSHA."""
         self._closed = False
@@ -84,14 +81,10 @@ class Lane:
         """
         if self._closed:
             raise StoreError(f"{self._where}: closed")
-        if self._backlog is not None and self._is_full() and len(self._waiting) >= self._backlog:
+        if self._backlog is not None and self._batches.is_full and len(self._batches.waiting) >= self._backlog:
             raise StoreError(f"{self._where}: {self._size} connections are busy and {self._backlog} calls wait")
-        loop = asyncio.get_running_loop()
-        reply: asyncio.Future[bytes] = loop.create_future()
-        self._waiting.append(Waiting(call, asking, reply))
-        if not self._flushing:
-            self._flushing = True
-            loop.call_soon(self._flush)
+        reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._batches.add(Waiting(call, asking, reply))
         return reply
 
     async def renew(self) -> None:
@@ -103,32 +96,16 @@ class Lane:
     async def close(self) -> None:
         """Answers what waits, within the timeouts, and closes the connections."""
         self._closed = True
-        while self._waiting or self._batches:
-            self._flush()
-            if self._batches:
-                await asyncio.wait(self._batches)
+        await self._batches.finish()
         for connection in self._take_idle():
             with suppress(*FAILURES):
                 async with asyncio.timeout(1):
                     await connection.disconnect()
 
-    def _is_full(self) -> bool:
-        return len(self._batches) >= self._size
-
-    def _flush(self) -> None:
-        self._flushing = False
-        while self._waiting and not self._is_full():
-            chosen = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_AT_ONCE))]
-            batch = [item for item in chosen if item.is_wanted]
-            if batch:
-                task = asyncio.get_running_loop().create_task(self._carry(batch))
-                self._batches.add(task)
-                task.add_done_callback(self._carried)
-
-    def _carried(self, task: asyncio.Task[None]) -> None:
-        self._batches.discard(task)
-        if self._waiting:
-            self._flush()
+    def _take(self) -> list[Waiting]:
+        waiting = self._batches.waiting
+        chosen = [waiting.popleft() for _ in range(min(len(waiting), MOST_AT_ONCE))]
+        return [item for item in chosen if item.is_wanted]
 
     async def _carry(self, batch: Sequence[Waiting]) -> None:
         """Has every call of the batch answered. Raises nothing."""
@@ -139,8 +116,8 @@ class Lane:
                 await self.renew()
                 await self._attempt(again, None)
         except FAILURES as problem:
-            hung = isinstance(problem, TimeoutError | exceptions.TimeoutError) and self._is_full()
-            self._fail([*batch, *(self._waiting if hung else ())], problem)
+            hung = isinstance(problem, TimeoutError | exceptions.TimeoutError) and self._batches.is_full
+            self._fail([*batch, *(self._batches.waiting if hung else ())], problem)
         except BaseException as problem:
             self._fail(batch, problem)
             raise

@@ -38,7 +38,7 @@ class RedisStore:
         logins: in place of the settings' credentials or identity, asked for each new connection.
 
     Raises:
-        ValueError: the library of the identity's cloud is not installed.
+        StoreError: the library of the identity's cloud is not installed.
     """
 
     def __init__(self, settings: RedisSettings, *, clock: Clock | None = None, logins: Logins | None = None) -> None:

@@ -5,110 +5,32 @@
     redis+cluster://user:password@host:port,host:port                       rediss+cluster://…
     unix:///path/to/socket?db=1
 
-User and password are percent-encoded. The query takes the names of `PARAMETERS`; any other is an error.
+User and password are percent-encoded. The query takes the names of redis_parameters.py; any other is an error.
 
 With a cloud's identity in place of a password:
 
     rediss://user@host:6379?auth_provider=aws&aws_cache_name=limits&aws_region=eu-central-1
     rediss+cluster://host:10000?auth_provider=azure&azure_client_id=…         rediss://host:6379?auth_provider=gcp
 
-A URL holds no secret of a cloud; `ELSEWHERE` says where they are taken from.
+A URL holds no secret of a cloud; that module says where they are taken from.
 """
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import Any, NamedTuple
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
-from limiter.cloud_identity import CLOUDS, FIELDS, CloudIdentity, cloud_identity
+from limiter.cloud_identity import FIELDS, CloudIdentity, cloud_identity
 from limiter.redis_settings import (
     LOCAL,
     Address,
     Cluster,
     Credentials,
     RedisSettings,
-    Role,
     Sentinel,
     Timeouts,
     Tls,
 )
+from limiter.stores.redis_parameters import Values, read_query
 
 SENTINEL_PORT = 26379
-Values = dict[str, Any]
-"""What a query sets, by its names; or settings, by theirs. Each parser gives the type that its setting has."""
-
-
-def _seconds(text: str) -> float:
-    return int(text) / 1000
-
-
-def _flag(text: str) -> bool:
-    return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
-
-
-def _role(text: str) -> Role:
-    roles: dict[str, Role] = {"master": "master", "slave": "slave", "any": "any"}
-    return roles[text]
-
-
-def _cloud(text: str) -> str:
-    return {cloud: cloud for cloud in CLOUDS}[text]
-
-
-class Parameter(NamedTuple):
-    """What a query may set."""
-
-    parse: Callable[[str], object]
-    expected: str
-
-
-TEXT = Parameter(str, "text")
-FLAG = Parameter(_flag, "true or false")
-COUNT = Parameter(int, "a whole number")
-SPAN = Parameter(_seconds, "whole milliseconds")
-PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
-    {
-        "username": TEXT,
-        "password": TEXT,
-        "db": COUNT,
-        "connect_timeout": SPAN,
-        "send_timeout": SPAN,
-        "read_timeout": SPAN,
-        "keepalive_pool_size": COUNT,
-        "keepalive_backlog": COUNT,
-        "connection_is_proxied": FLAG,
-        "ssl_verify": FLAG,
-        "server_name": TEXT,
-        "ssl_ca_certs": TEXT,
-        "ssl_certfile": TEXT,
-        "ssl_keyfile": TEXT,
-        "ssl_password": TEXT,
-        "sentinel_role": Parameter(_role, "master, slave or any"),
-        "sentinel_username": TEXT,
-        "sentinel_password": TEXT,
-        "cluster_max_redirections": COUNT,
-        "auth_provider": Parameter(_cloud, ", ".join(CLOUDS)),
-        "aws_cache_name": TEXT,
-        "aws_region": TEXT,
-        "aws_is_serverless": FLAG,
-        "aws_assume_role_arn": TEXT,
-        "aws_role_session_name": TEXT,
-        "azure_client_id": TEXT,
-        "azure_tenant_id": TEXT,
-    }
-)
-ELSEWHERE: Mapping[str, str] = MappingProxyType(
-    {
-        "aws_access_key_id": "AWS_ACCESS_KEY_ID in the environment, or where else AWS libraries look",
-        "aws_secret_access_key": "AWS_SECRET_ACCESS_KEY in the environment, or where else AWS libraries look",
-        "azure_client_secret": "AZURE_CLIENT_SECRET in the environment",
-        "gcp_service_account_json": "a file that GOOGLE_APPLICATION_CREDENTIALS in the environment names",
-    }
-)
-"""What is not for a URL, and where it is expected."""
-TLS_ONLY = frozenset({"ssl_verify", "server_name", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_password"})
-SENTINEL_ONLY = frozenset({"sentinel_role", "sentinel_username", "sentinel_password"})
-CLUSTER_ONLY = frozenset({"cluster_max_redirections"})
 SCHEMES = ("redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster", "unix")
 
 
@@ -128,7 +50,7 @@ def parse_url(url: str) -> RedisSettings:
         raise ValueError(f"redis: found the scheme {parts.scheme!r}, expected {', '.join(SCHEMES)}")
     if parts.fragment:
         raise ValueError("redis: found a '#' in the URL, expected %23 in its place")
-    values = _query(parts.query, _foreign(scheme, kind))
+    values = read_query(parts.query, scheme, kind)
     userinfo, _, hosts = parts.netloc.rpartition("@")
     username, _, password = (unquote(part) for part in userinfo.partition(":"))
     login = Credentials(values.get("username", username), values.get("password", password))
@@ -155,18 +77,6 @@ def parse_url(url: str) -> RedisSettings:
     return RedisSettings(**settings)
 
 
-def _foreign(scheme: str, kind: str) -> frozenset[str]:
-    """Names that have no effect with a scheme, and so are taken for mistakes."""
-    foreign = frozenset[str]()
-    if scheme != "rediss":
-        foreign |= TLS_ONLY
-    if kind != "sentinel":
-        foreign |= SENTINEL_ONLY
-    if kind != "cluster":
-        foreign |= CLUSTER_ONLY
-    return foreign
-
-
 def _identity(values: Values) -> CloudIdentity | None:
     cloud = values.get("auth_provider")
     for name in values:
@@ -177,25 +87,6 @@ def _identity(values: Values) -> CloudIdentity | None:
         return cloud_identity(values)
     except ValueError as problem:
         raise ValueError(f"redis: {problem}") from None
-
-
-def _query(query: str, foreign: frozenset[str]) -> Values:
-    values: Values = {}
-    for name, text in parse_qsl(query, keep_blank_values=True):
-        parameter = PARAMETERS.get(name)
-        if name in ELSEWHERE:
-            raise ValueError(f"redis: {name} is not for a URL, expected {ELSEWHERE[name]}")
-        if parameter is None:
-            raise ValueError(f"redis: unknown parameter {name[:40]!r}, expected {', '.join(PARAMETERS)}")
-        if name in foreign:
-            raise ValueError(f"redis: {name} has no effect with this scheme")
-        if name in values:
-            raise ValueError(f"redis: {name} is set twice")
-        try:
-            values[name] = parameter.parse(text)
-        except (ValueError, KeyError):
-            raise ValueError(f"redis: {name}: expected {parameter.expected}") from None
-    return values
 
 
 def _path(path: str, hosts: str) -> str:

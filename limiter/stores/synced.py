@@ -7,7 +7,7 @@ for since the last exchange: that one is read.
 
 What that costs in accuracy: a node does not know of what others admit within an interval and a round trip. With n nodes
 that spend r units a second each, a limit is passed by up to (n - 1) × r × interval, and never by more than n - 1 times
-what was free at the last exchange. `scripts/bench --only sync` measures it. With a `sync_rate` of 0, which is no matter
+what was free at the last exchange. `scripts/bench sync` measures it. With a `sync_rate` of 0, which is no matter
 of this module, a limit is never passed; with a negative one nothing is exchanged, and each node spends all of it.
 
 Reservations of this node stand at the shared store as one hold, which every exchange replaces: it vanishes with its
@@ -16,42 +16,21 @@ lease if the node is killed. In the moment between the two steps of an exchange 
 
 import asyncio
 import logging
-import secrets
-from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import NamedTuple
 
 from limiter.counters import Acquired, Charge, Correction
 from limiter.stores.contract import LEASE, Clock, Store, StoreError, wall_clock
+from limiter.stores.dispatch import Dispatch
+from limiter.stores.line import Line
 from limiter.stores.memory import MemoryStore
 from limiter.stores.outages import Outage, Tally
-from limiter.stores.timely import LateError, Timely
+from limiter.stores.timely import Timely
 from limiter.stores.view import Part, View, peek
 
 LEAST_INTERVAL = 0.02
 """Seconds."""
-MOST = 500
-"""Counters of one batch; of more, there are several batches, so that others are not kept waiting for long."""
-TRIES = 20
-"""Times that a batch is sent to a store that answers otherwise. It may hold what no store can book."""
-
 log = logging.getLogger(__name__)
-
-
-class _Batch(NamedTuple):
-    """Parts that the shared store books at once, under an id that makes it safe to send them again."""
-
-    id: str
-    parts: Sequence[Part]
-
-    @property
-    def charges(self) -> list[Charge]:
-        return [charge for part in self.parts for charge in part.charges]
-
-    def releases(self, now: int) -> list[Correction]:
-        """What takes its reservations back, in windows that are not over."""
-        return [part.release for part in self.parts if part.held and part.end > now]
 
 
 class SyncedStore:
@@ -61,9 +40,9 @@ class SyncedStore:
 
     What is not exact:
 
-    - Lost: differences of the last interval when the process is killed, or that cannot be told within `timeout` at
-      closing; those of windows that are over when they would be told; a batch that the store does not take though it
-      answers otherwise. All but the first are counted.
+    - Lost: differences of the last interval when the process is killed, and of windows that are over when they would be
+      told. Lost and counted as such: those that cannot be told within `timeout` at closing, and a batch that the store
+      does not take though it answers otherwise.
     - An anchored window that two nodes begin within an interval ends for each when it thinks, until both are over.
     - Counted twice: a batch that was booked unheard, if the store then was away for longer than it remembers ids
       (`contract.REMEMBERED`).
@@ -88,27 +67,13 @@ class SyncedStore:
         if interval < LEAST_INTERVAL:
             raise ValueError(f"sync_rate: found {interval}, expected at least {LEAST_INTERVAL} seconds")
         self._shared = Timely(shared, timeout)
+        self._line = Line(self._shared, clock)
         self._interval = interval
         self._retry = retry
-        self._clock = clock
-        self._ahead: int | None = None
-        """Milliseconds by which the shared store's clock is ahead; None: unknown."""
         self._view = View()
-        self._local = MemoryStore(self._now, self._view)
+        self._local = MemoryStore(self._line.now, self._view)
         self._outage = Outage("what this process counts", clock)
-        self._lease = LEASE + int(2000 * interval)
-        self._node = secrets.token_hex(8)
-        self._calls = 0
-        self._outgoing: deque[_Batch] = deque()
-        """Batches that the shared store has not confirmed."""
-        self._in_flight: set[str] = set()
-        """Keys of those."""
-        self._withdrawn: deque[_Batch] = deque()
-        """Those whose reservations have to be taken back before."""
-        self._standing: list[_Batch] = []
-        """Those whose reservations stand at the shared store."""
-        self._tries = 0
-        """Of the first outgoing batch."""
+        self._dispatch = Dispatch(self._line, self._view, self.tally, LEASE + int(2000 * interval))
         self._exchanging = asyncio.Lock()
         self._hurry = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -122,8 +87,7 @@ class SyncedStore:
     @property
     def owed(self) -> int:
         """Counters that were moved here and not there yet."""
-        outgoing = {part.key for batch in self._outgoing for part in batch.parts if part.amount or part.held}
-        return len(outgoing | self._view.moved)
+        return len(self._dispatch.waiting | self._view.moved)
 
     @property
     def tally(self) -> Tally:
@@ -166,39 +130,27 @@ class SyncedStore:
     async def exchange(self) -> None:
         """Tells what was booked here and learns what others have booked. Done every interval, and once at the end."""
         async with self._exchanging:
-            if not self._outgoing and not self._withdrawn:
-                await self._gather()
-            late = self.away
+            if self._dispatch.is_done:
+                # Reaps what is overdue, or it would be renewed there for ever.
+                await self._local.acquire("", [])
+                self._dispatch.load(self._local.held)
+            was_away = self.away
             try:
-                while self._withdrawn:
-                    batch = self._withdrawn[0]
-                    await self._shared.settle(batch.id, batch.releases(self._now()))
-                    self._withdrawn.popleft()
-                while self._outgoing:
-                    await self._send(self._outgoing[0])
-                    self.tally.replayed += late
-                    self._outgoing.popleft()
-                if late:
+                confirmed = await self._dispatch.deliver()
+                if was_away:
+                    self.tally.replayed += confirmed
                     # There may have been nothing to tell.
-                    await self._ask([])
+                    await self._line.ask([])
             except StoreError as problem:
                 self._failed(problem)
                 return
-            self._in_flight.clear()
             self._view.round += 1
             self._outage.away = False
             self._outage.announce()
 
-    def _now(self) -> int:
-        return self._clock() + (self._ahead or 0)
-
-    def _new_id(self) -> str:
-        self._calls += 1
-        return f"sync {self._node} {self._calls}"
-
     async def _look(self, charges: Sequence[Charge]) -> None:
         """Sees to it that these counters are fresh, and stay so."""
-        now = self._now()
+        now = self._line.now()
         ends: dict[str, int] = {}
         for charge in charges:
             ends[charge.key] = charge.expires_at or now + charge.ttl
@@ -206,7 +158,7 @@ class SyncedStore:
                 ends[charge.previous] = charge.start + charge.size
         view = self._view
         stale = [Part(key, end, 0, 0) for key, end in ends.items() if not view.is_fresh(key)]
-        if stale or self._ahead is None:
+        if stale or not self._line.was_heard:
             try:
                 await self._learn(stale)
             except StoreError as problem:
@@ -216,54 +168,11 @@ class SyncedStore:
             view.touch(key, end, now)
 
     async def _learn(self, parts: Sequence[Part]) -> None:
-        acquired = await self._ask([peek(part.key) for part in parts])
+        acquired = await self._line.ask([peek(part.key) for part in parts])
         for part, reading in zip(parts, acquired.readings, strict=True):
             # If it was asked about otherwise meanwhile, that is the later word.
-            if part.key not in self._in_flight and not self._view.is_fresh(part.key):
+            if part.key not in self._dispatch and not self._view.is_fresh(part.key):
                 self._view.learn(part, reading, acquired.now)
-
-    async def _ask(self, charges: Sequence[Charge]) -> Acquired:
-        acquired = await self._shared.acquire(self._new_id(), charges)
-        self._ahead = acquired.now - self._clock()
-        return acquired
-
-    async def _gather(self) -> None:
-        """Makes the batches of an exchange. They stay as they are until the shared store has confirmed them."""
-        # Reaps what is overdue, or it would be renewed there for ever.
-        now = (await self._local.acquire("", [])).now
-        reserved = [part for batch in self._standing for part in batch.parts if part.held]
-        parts = self._view.take(self._local.held, reserved, now)
-        self._withdrawn.extend(self._standing)
-        self._standing = []
-        self._in_flight = {part.key for part in parts}
-        for start in range(0, len(parts), MOST):
-            self._outgoing.append(_Batch(self._new_id(), parts[start : start + MOST]))
-
-    async def _send(self, batch: _Batch) -> None:
-        try:
-            acquired = await self._shared.acquire(batch.id, batch.charges, self._lease)
-        except LateError:
-            raise
-        except StoreError as problem:
-            self._tries += 1
-            if self._tries < TRIES:
-                raise
-            await self._ask([])
-            self._give_up(batch, problem)
-            return
-        self._tries = 0
-        self._ahead = acquired.now - self._clock()
-        readings = iter(acquired.readings)
-        for part in batch.parts:
-            first, *_ = [next(readings) for _ in part.charges]
-            self._view.learn(part, first, acquired.now, lag=1)
-        if any(part.held for part in batch.parts):
-            self._standing.append(batch)
-
-    def _give_up(self, batch: _Batch, problem: StoreError) -> None:
-        self._tries = 0
-        self.tally.lost += len(batch.parts)
-        log.warning("the store answers, but does not take what is booked here: %s", problem)
 
     def _failed(self, problem: StoreError) -> None:
         self.tally.failures += 1

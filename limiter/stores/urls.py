@@ -7,7 +7,7 @@ from pathlib import Path
 
 from limiter.redis_settings import RedisSettings
 from limiter.stores import postgres_urls, redis_urls
-from limiter.stores.contract import Clock, Store, wall_clock
+from limiter.stores.contract import Clock, Store, StoreError, wall_clock
 from limiter.stores.memory import MemoryStore
 from limiter.stores.sqlite import SqliteStore
 
@@ -56,7 +56,7 @@ def _sqlite(rest: str, clock: Clock) -> Store:
 def _redis(scheme: str, rest: str, _clock: Clock) -> Store:
     try:
         return _open_redis(redis_urls.parse_url(f"{scheme}:{rest}"))
-    except ValueError as problem:
+    except (ValueError, StoreError) as problem:
         raise ValueError(f"store: {problem}") from None
 
 

@@ -1,6 +1,6 @@
 """What an exchange with a provider used: recognising it, forecasting it, and reading it off the response as it passes.
 
-    addresses → providers           which endpoint of which provider a request calls: provider_table, routes
+    addresses → providers           which endpoint of which provider a request calls: provider_table, routes, endpoints
     requests (forms, splice) → forecast
                                     what the request says about its own size; its tokens before it is sent
     decoding → framing → reading    encoded bytes → JSON events → counts

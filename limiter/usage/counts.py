@@ -7,7 +7,7 @@ whether the prompt includes what came from a cache, and the completion what was 
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from limiter.meters import NANO, Usage
@@ -17,6 +17,13 @@ MOST_DOLLARS = 1_000_000
 """One exchange cannot cost more; a larger number is garbage."""
 
 type Sums = tuple[tuple[Path, ...], ...]
+
+
+_PARTS = (
+    "cached", "cache_creation", "cache_creation_1h", "reasoning", "apart", "prompt_audio", "completion_audio",
+    "prompt_image", "completion_image", "web_searches",
+)  # fmt: skip
+"""Fields of `Counts` that name a part of the prompt or the completion, or what is billed beside them."""
 
 
 def sums(*alternatives: str) -> Sums:
@@ -59,19 +66,12 @@ class Counts:
 
     def members(self) -> frozenset[str]:
         """Names of the outermost members that the table reads."""
-        every = [*_fields(self), *(self.units or {}).values()]
+        counted = (self.prompt, self.completion, self.total, *(getattr(self, name) for name in _PARTS))
+        every = [*counted, *(self.units or {}).values()]
         paths = [path for alternatives in every for terms in alternatives for path in terms]
         dollars = (where.split(".")[0] for where, _ in self.dollars)
         paths += [path for path, _, _ in self.premiums]
         return frozenset((*(path[0] for path in (*paths, *self.tier)), *dollars, *self.also))
-
-
-def _fields(table: Counts) -> list[Sums]:
-    return [
-        table.prompt, table.completion, table.total, table.cached, table.cache_creation, table.cache_creation_1h,
-        table.reasoning, table.apart, table.prompt_audio, table.completion_audio, table.prompt_image,
-        table.completion_image, table.web_searches,
-    ]  # fmt: skip
 
 
 def _sum(native: Mapping[str, Any], terms: tuple[Path, ...]) -> int | None:
@@ -130,11 +130,11 @@ def read(table: Counts, native: Mapping[str, Any], tier: str = "") -> Usage | No
     )
 
 
-def _of_others(table: Counts, others: Iterable[tuple[str, Mapping[str, Any]]], tier: str) -> dict[str, Usage]:
-    found: dict[str, Usage] = {}
+def _of_others(table: Counts, others: Iterable[tuple[str, Mapping[str, Any]]], tier: str) -> Mapping[str, Usage]:
+    found: Mapping[str, Usage] = {}
     for model, part in others:
         if (usage := read(table, part, tier)) is not None:
-            found[model] = add(found[model], usage) if model in found else usage
+            found = _together(found, {model: usage})
     return found
 
 
@@ -168,33 +168,25 @@ def _cost(native: Mapping[str, Any], dollars: tuple[tuple[str, float], ...]) -> 
     return None
 
 
+_ADDED = tuple(
+    each.name for each in fields(Usage) if each.name.endswith("_tokens") or each.name in ("web_searches", "requests")
+)
+
+
 def add(one: Usage, other: Usage) -> Usage:
     """The usage of both together; the tier of the first that names one."""
     costs = [cost for cost in (one.cost, other.cost) if cost is not None]
-    return Usage(
-        prompt_tokens=one.prompt_tokens + other.prompt_tokens,
-        completion_tokens=one.completion_tokens + other.completion_tokens,
-        total_tokens=one.total_tokens + other.total_tokens,
-        cached_tokens=one.cached_tokens + other.cached_tokens,
-        cache_creation_tokens=one.cache_creation_tokens + other.cache_creation_tokens,
-        cache_creation_1h_tokens=one.cache_creation_1h_tokens + other.cache_creation_1h_tokens,
-        reasoning_tokens=one.reasoning_tokens + other.reasoning_tokens,
-        apart_tokens=one.apart_tokens + other.apart_tokens,
-        prompt_audio_tokens=one.prompt_audio_tokens + other.prompt_audio_tokens,
-        completion_audio_tokens=one.completion_audio_tokens + other.completion_audio_tokens,
-        prompt_image_tokens=one.prompt_image_tokens + other.prompt_image_tokens,
-        completion_image_tokens=one.completion_image_tokens + other.completion_image_tokens,
-        web_searches=one.web_searches + other.web_searches,
+    return replace(
+        one,
+        **{name: getattr(one, name) + getattr(other, name) for name in _ADDED},
         cost=sum(costs) if costs else None,
         estimated=one.estimated or other.estimated,
         service_tier=one.service_tier or other.service_tier,
         premium=max(one.premium, other.premium),
-        requests=one.requests + other.requests,
         units={name: one.units.get(name, 0) + other.units.get(name, 0) for name in (*one.units, *other.units)},
-        others={
-            **one.others,
-            **{
-                name: add(one.others[name], part) if name in one.others else part for name, part in other.others.items()
-            },
-        },
+        others=_together(one.others, other.others),
     )
+
+
+def _together(one: Mapping[str, Usage], other: Mapping[str, Usage]) -> Mapping[str, Usage]:
+    return {**one, **{model: add(one[model], part) if model in one else part for model, part in other.items()}}

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from limiter.usage import routes
-from limiter.usage.routes import Route
+from limiter.usage.endpoints import Route
 
 
 class Provider(NamedTuple):

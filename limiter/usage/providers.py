@@ -9,11 +9,10 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
-from limiter.usage import routes
 from limiter.usage.addresses import canonical_host, canonical_path, is_plain, tidy
+from limiter.usage.endpoints import UPGRADE, Endpoint, Route
 from limiter.usage.provider_table import BY_NAME, PROVIDER_NAMES, PROVIDERS, Provider
 from limiter.usage.readers import SNIFF
-from limiter.usage.routes import Endpoint, Route
 
 __all__ = [
     "PROVIDERS",
@@ -170,7 +169,7 @@ def upgrades(method: str, headers: Mapping[str, str]) -> bool:
 def _method(method: str, headers: Mapping[str, str]) -> str:
     """The method that counts: of two that a server may choose from, the one that is not free."""
     if upgrades(method, headers):
-        return routes.UPGRADE
+        return UPGRADE
     method = method.upper()
     if method in _FREE_METHODS:
         overrides = (headers.get(name, "").strip().upper() for name in _OVERRIDES)

@@ -13,10 +13,10 @@ from urllib.parse import parse_qs
 
 from limiter.usage.addresses import canonical_path
 from limiter.usage.decoding import CannotDecodeError, decode_whole
+from limiter.usage.endpoints import Endpoint
 from limiter.usage.forms import fields_of_form, is_form
 from limiter.usage.jsonpeek import NotJsonError, Path, Wanted, as_utf8, count, dig, text
 from limiter.usage.provider_table import BY_NAME
-from limiter.usage.routes import Endpoint
 from limiter.usage.splice import NotFoundError, ask_for_usage
 
 MOST_BODY = 64 * 1024 * 1024

@@ -1,4 +1,4 @@
-"""Measures what ai-limit costs beside bare mitmdump: `scripts/bench [--rounds N] [--seconds S] [--only NAME …]`.
+"""Measures what ai-limit costs beside bare mitmdump: `scripts/bench [--rounds N] [--seconds S] [NAME …]`.
 
 All targets run at once; in each round each of them is loaded once, in an order drawn anew, and compared with the
 reference of the same round: absolute numbers say little on a busy machine, ratios do. Always exits with 0 when it could
@@ -12,19 +12,25 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from tests.bench import rounds
+from tests.bench import rounds, stores
+from tests.bench.consumers import consumers
+from tests.bench.items import items
+from tests.bench.overshoot import overshoot
+from tests.bench.room import room
 from tests.bench.table import note
 from tests.bench.targets import ROOT, STOCK, STREAMING, TARGETS, Running, Target, pin, started
 
-SECTIONS = ("throughput", "streams", "tap", "decision")
+SECTIONS = ("throughput", "streams", "tap", "decision", "items", "consumers", "stores", "sync")
 
 
 def main() -> None:
     options = _options()
-    sections = [name for name in SECTIONS if name in options.only] or list(SECTIONS)
-    chosen = [target for target in TARGETS if target.name in options.only]
+    names = {*options.only, *options.names}
+    sections = [name for name in SECTIONS if name in names] or list(SECTIONS)
+    chosen = [target for target in TARGETS if target.name in names]
     with tempfile.TemporaryDirectory(prefix="ai-limit-bench-") as name:
         folder = Path(name)
         if "throughput" in sections or "streams" in sections:
@@ -38,6 +44,15 @@ def main() -> None:
             from tests.bench.decisions import decisions
 
             decisions(folder)
+        if "items" in sections:
+            items()
+        if "consumers" in sections:
+            consumers()
+        if "stores" in sections:
+            stores.stores()
+            room()
+        if "sync" in sections:
+            overshoot()
 
 
 def _proxies(options: argparse.Namespace, sections: Sequence[str], chosen: Sequence[Target], folder: Path) -> None:
@@ -45,11 +60,16 @@ def _proxies(options: argparse.Namespace, sections: Sequence[str], chosen: Seque
     pin(os.getpid(), 1)
     with ExitStack() as stack:
         upstream = stack.enter_context(_upstream())
+        urls: dict[str, str] = {}
+        for kind in {target.store for target in wanted}.intersection(stores.SERVERS):
+            urls[kind], process = stack.enter_context(stores.served(kind, folder))
+            pin(process, 1)
         running: list[Running] = []
         for target in wanted:
             note(f"starting {target.name}")
             try:
-                running.append(stack.enter_context(started(target, upstream, folder)))
+                placed = replace(target, store=urls.get(target.store, target.store))
+                running.append(stack.enter_context(started(placed, upstream, folder)))
             except RuntimeError as problem:
                 note(f"{problem}\nleft out: {target.name}")
         note(f"{options.rounds} rounds of {options.seconds} s")
@@ -80,6 +100,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0], prog="scripts/bench")
     parser.add_argument("--rounds", type=int, default=7, help="rounds that each target is measured in (7)")
     parser.add_argument("--seconds", type=float, default=2.0, help="length of one measurement (2)")
+    parser.add_argument("names", nargs="*", choices=[*names, []], metavar="NAME", help="as --only")
     parser.add_argument(
         "--only",
         action="append",

@@ -6,19 +6,15 @@ sent the same way, and with a call of redis-py.
 
 import asyncio
 import hashlib
-import os
 import sys
 import tempfile
-import time
-from collections.abc import Awaitable, Callable
-from functools import cache
 from pathlib import Path
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from limiter.counters import Charge, Correction
+from limiter.counters import Correction
 from limiter.redis_settings import RedisSettings
 from limiter.stores import redis_script
 from limiter.stores.contract import LEASE
@@ -26,14 +22,9 @@ from limiter.stores.redis_dial import Dialer
 from limiter.stores.redis_keys import TAG, books
 from limiter.stores.redis_servers import OneServer
 from limiter.stores.redis_store import RedisStore
+from tests.bench.measuring import CONCURRENCIES, CONSUMERS, Job, best, charges, decisions
 from tests.bench.table import head, row, show
 from tests.servers.valkey import Server, started
-
-CONCURRENCIES = (1, 16, 64)
-HOUR = 3_600_000
-CONSUMERS = 1000
-ROUNDS = 3
-Job = Callable[[int], Awaitable[object]]
 
 
 class EmptyCall(redis_script.Call):
@@ -60,31 +51,29 @@ async def _decisions(server: Server, count: int) -> None:
     empty = EmptyCall([b"key"], ())
     plain = await driver.script_load("return ''")
 
-    def decision(tag: int) -> Job:
-        return lambda number: store.acquire(f"{tag}:{number}", _charges(number))
-
     def settlement(tag: int) -> Job:
-        return lambda number: store.settle(f"{tag}:{number}", [Correction(item, 7) for item in _charges(number)])
+        return lambda number: store.settle(
+            f"{tag}:{number}", [Correction(item, 7) for item in charges(number % CONSUMERS)]
+        )
 
     async def by_driver(number: int) -> None:
         """The same script and arguments, without our pipeline."""
-        call = redis_script.acquire(books(TAG, f"driver {number}"), _charges(number), LEASE, 0)
+        call = redis_script.acquire(books(TAG, f"driver {number}"), charges(number % CONSUMERS), LEASE, 0)
         await driver.execute_command(*_words(call.command(whole=False)))
 
     show(head("Redis, 3 limits", "a second", "client us", "server us", "x empty /s", "x empty CPU"))
     for concurrency in CONCURRENCIES:
-        await _measure(server, lambda _: bare.run(empty), count // 10, concurrency)
-        reference = await _best(server, lambda _: lambda _number: bare.run(empty), count, concurrency)
+        reference = await best(lambda _: lambda _number: bare.run(empty), count, concurrency, server.cpu)
         for name, job, some in (
             ("empty script", None, count),
-            ("decision", decision, count),
+            ("decision", decisions(store), count),
             ("settlement", settlement, count),
             ("empty, redis-py alone", lambda _: lambda _number: driver.evalsha(plain, 1, "key"), count // 4),
             ("decision, redis-py alone", lambda _: by_driver, count // 4),
         ):
             found = reference
             if job:
-                found = await _best(server, job, some, concurrency)
+                found = await best(job, some, concurrency, server.cpu)
             rate, client, process = found
             show(
                 row(
@@ -101,33 +90,6 @@ async def _decisions(server: Server, count: int) -> None:
     await driver.aclose()
 
 
-async def _best(server: Server, job: Callable[[int], Job], count: int, concurrency: int) -> tuple[float, float, float]:
-    """The fastest of a few rounds: others on the machine only ever make it slower."""
-    return max([await _measure(server, job(next(_tags)), count, concurrency) for _ in range(ROUNDS)])
-
-
-_tags = iter(range(10**9))
-
-
-async def _measure(server: Server, job: Job, count: int, concurrency: int) -> tuple[float, float, float]:
-    numbers = iter(range(count))
-
-    async def worker() -> None:
-        for number in numbers:
-            await job(number)
-
-    before, cpu, began = _cpu(server.process.pid), time.process_time(), time.perf_counter()
-    await asyncio.gather(*(worker() for _ in range(concurrency)))
-    wall, cpu = time.perf_counter() - began, time.process_time() - cpu
-    return count / wall, cpu / count * 1e6, (_cpu(server.process.pid) - before) / count * 1e6
-
-
-def _cpu(pid: int) -> float:
-    """Seconds that a process has run."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def _words(command: bytes) -> list[bytes]:
     """The arguments of a packed command."""
     words = []
@@ -137,26 +99,6 @@ def _words(command: bytes) -> list[bytes]:
         words.append(rest[: int(size[1:])])
         rest = rest[int(size[1:]) + 2 :]
     return words
-
-
-def _charges(number: int) -> list[Charge]:
-    return _charges_of(number % CONSUMERS)
-
-
-@cache
-def _charges_of(consumer: int) -> list[Charge]:
-    """Three limits. Made once, since what that takes is not the store's."""
-    start = int(time.time() * 1000) // HOUR * HOUR
-    name = f"{consumer:032x}"
-    tokens = "{ai-limit}:tokens:1h~"
-    return [
-        Charge(f"{{ai-limit}}:requests:1h:{start}:{name}", 10**12, 1, 1, 0, start + HOUR),
-        Charge(f"{{ai-limit}}:daily:1d:{start}:{name}", 10**15, 50, 50, 0, start + 24 * HOUR, hold=True),
-        Charge(
-            f"{tokens}:{start}:{name}", 10**15, 9, 9, 0, start + 2 * HOUR,
-            f"{tokens}:{start - HOUR}:{name}", start, HOUR, hold=True,
-        ),
-    ]  # fmt: skip
 
 
 if __name__ == "__main__":

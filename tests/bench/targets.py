@@ -27,7 +27,7 @@ class Target:
     name: str
     script: Path | None = None
     store: str = ""
-    """`memory`, `sqlite`, or the URL of another store; empty: no ai-limit."""
+    """`memory`, `sqlite`, a kind of server (`stores.SERVERS`), or the URL of a store; empty: no ai-limit."""
     count: int = 0
     """Limits that apply to every request."""
     bound: float | None = None
@@ -44,6 +44,9 @@ TARGETS = (
     Target("memory-20", AI_LIMIT, "memory", 20, 0.95),
     Target("sqlite-1", AI_LIMIT, "sqlite", 1, 0.90),
     Target("sqlite-20", AI_LIMIT, "sqlite", 20, 0.90),
+    Target("redis-1", AI_LIMIT, "redis", 1, 0.85),
+    Target("redis-20", AI_LIMIT, "redis", 20, 0.85),
+    Target("postgresql-1", AI_LIMIT, "postgresql", 1),
 )
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limiter.config.amounts import LARGEST, MOST, WRITTEN, Amount, form, parse, quantity
+from limiter.config.amounts import LARGEST, MOST, TOLD, WRITTEN, Amount, form, parse, quantity
 from limiter.config.notices import MisfitError
 from limiter.meters import METERS, NANO
 from limiter.windows import UNITS
@@ -12,7 +12,7 @@ from limiter.windows import UNITS
 amounts = st.sampled_from(UNITS).flatmap(
     lambda unit: st.builds(
         Amount,
-        st.sampled_from(sorted(METERS)),
+        st.sampled_from([*sorted(METERS), TOLD]),
         st.integers(0, LARGEST) | st.integers(0, 10_000).map(lambda number: number * NANO // 100),
         st.integers(1, MOST[unit]),
         st.just(unit),
@@ -58,6 +58,7 @@ def test_other_values_are_refused(value: object) -> None:
         ("cost", 1234 * NANO + 5, "$1,234.000000005"),
         ("requests", 1, "1 request"),
         ("total_tokens", 200_000, "200,000 tokens"),
+        (TOLD, 1_234_500_000, "1,234.5"),
     ],
 )
 def test_quantities(meter: str, number: int, text: str) -> None:

@@ -74,7 +74,7 @@ def test_names_are_unique_over_files(tmp_path: Path) -> None:
 def test_an_empty_folder(tmp_path: Path) -> None:
     """A folder without a configuration would limit nothing."""
     assert problems(tmp_path) == [
-        f"{tmp_path.name}: found no file, expected at least one that ends in .yaml, .yml, .json"
+        f"{tmp_path.name}: found no file, expected at least one that ends in .yaml, .yml, .json, .tf"
     ]
 
 

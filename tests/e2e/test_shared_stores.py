@@ -35,11 +35,18 @@ def configuration(store: str, *limits: dict[str, str], timeout: float = 10.0) ->
 
 
 @pytest.fixture(scope="module")
-def pair(module_proxy_factory: ProxyFactory) -> tuple[Proxy, Proxy]:
-    proxies = [module_proxy_factory(config=configuration("memory:"), start=False) for _ in range(2)]
-    with ThreadPoolExecutor() as threads:
-        one, other = threads.map(Proxy.start, proxies)
+def proxies(module_proxy_factory: ProxyFactory) -> tuple[Proxy, Proxy]:
+    one, other = (module_proxy_factory(config=configuration("memory:"), start=False) for _ in range(2))
     return one, other
+
+
+@pytest.fixture
+def pair(proxies: tuple[Proxy, Proxy]) -> tuple[Proxy, Proxy]:
+    """Both running, whatever the test before did to them."""
+    with ThreadPoolExecutor() as threads:
+        # Entering starts what does not run.
+        list(threads.map(Proxy.__enter__, proxies))
+    return proxies
 
 
 def reconfigure(proxies: Sequence[Proxy], text: str) -> None:
@@ -96,53 +103,6 @@ def test_two_proxies_admit_exactly_what_a_limit_allows(
     assert len(upstream.exchanges) == LIMIT
 
 
-def redis_leases_end(_url: str) -> None:
-    """As if two minutes had passed: the deadlines in the store are moved, since its clock cannot be."""
-    with shared.standalone().client() as redis:
-        holds = redis.zrange("ai-limit.holds:{ai-limit}", 0, -1, withscores=True)
-        assert len(holds) == 1
-        redis.zadd("ai-limit.holds:{ai-limit}", {name: due - 130_000 for name, due in holds})
-
-
-def postgresql_leases_end(url: str) -> None:
-    schema = url.partition("schema=")[2].partition("&")[0]
-    moved = f"WITH moved AS (UPDATE {schema}.exchanges SET due = due - 130000 WHERE held RETURNING 1)"
-    assert shared.postgresql().run(f"{moved} SELECT count(*) FROM moved") == 1
-
-
-@pytest.mark.parametrize(
-    ("store", "leases_end"),
-    [(shared.standalone_url, redis_leases_end), (shared.postgresql_url, postgresql_leases_end)],
-    ids=["redis", "postgresql"],
-)
-def test_a_killed_proxys_reservation_ends_with_its_lease(
-    pair: tuple[Proxy, Proxy], upstream: Upstream, store: Callable[[], str], leases_end: Callable[[str], None]
-) -> None:
-    """Until then the other proxy respects it; afterwards the whole budget but the input is free again."""
-    victim, other = pair
-    url = store()
-    reconfigure(pair, configuration(url, HELD))
-    hanging = threading.Thread(target=_post_and_forget, args=(victim,))
-    hanging.start()
-    upstream.wait_exchange()
-    victim.kill()
-    hanging.join()
-    try:
-        with client(other) as http:
-            assert http.post(URL, json=BODY).status_code == REFUSED
-            leases_end(url)
-            assert http.post(URL, json=BODY).status_code == 200
-            # Its own reservation is settled when the client already has its answer.
-            valkey.until(lambda: http.post(URL, json=BODY).status_code == 200)
-    finally:
-        victim.start()
-
-
-def _post_and_forget(proxy: Proxy) -> None:
-    with client(proxy) as http, pytest.raises(httpx2.HTTPError):
-        http.post(URL, json=BODY, headers={"x-test-hang": "1"})
-
-
 @pytest.fixture
 def expendable(tmp_path: Path) -> Iterator[valkey.Server]:
     with valkey.started(tmp_path) as server:
@@ -190,3 +150,85 @@ def test_a_store_that_hangs_or_dies_costs_its_timeout_once_and_is_met_again(
         seconds()
         assert value(expendable) == 11
         assert proxy.log[start:].count("the store does not answer") == 0, "it is said once a minute"
+
+
+KONG = """
+_format_version: "3.0"
+plugins:
+  - name: ai-rate-limiting-advanced
+    config:
+      strategy: redis
+      sync_rate: 0.05
+      redis: {host: 127.0.0.1, port: PORT, connect_timeout: 500, send_timeout: 500, read_timeout: 500}
+      llm_providers: [{name: openai, limit: [1000], window_size: [31536000]}]
+"""
+
+
+def test_proxies_that_exchange_now_and_then_share_a_limit_and_go_on_without_the_store(
+    pair: tuple[Proxy, Proxy], upstream: Upstream, expendable: valkey.Server
+) -> None:
+    """As Kong does: what is counted while Redis is away reaches it, and the others, afterwards."""
+    reconfigure(pair, KONG.replace("PORT", str(expendable.port)))
+
+    def counted() -> int:
+        with expendable.client() as redis:
+            return sum(int(redis.get(key) or 0) for key in redis.keys("*") if not key.startswith(b"ai-limit."))
+
+    with client(pair[0]) as one, client(pair[1]) as other:
+
+        def spend(http: httpx2.Client) -> int:
+            return http.post(URL, json=BODY, headers={"x-test-usage": "prompt=100,completion=100"}).status_code
+
+        assert [spend(one), spend(other)] == [200, 200]
+        valkey.until(lambda: counted() == 400)
+        with expendable.frozen():
+            assert [spend(one), spend(other)] == [200, 200]
+        valkey.until(lambda: counted() == 800)
+        assert spend(other) == 200
+        valkey.until(lambda: counted() == 1000)
+        valkey.until(lambda: spend(one) == 429)
+        assert spend(other) == 429
+
+
+def redis_leases_end(_url: str) -> None:
+    """As if two minutes had passed: the deadlines in the store are moved, since its clock cannot be."""
+    with shared.standalone().client() as redis:
+        holds = redis.zrange("ai-limit.holds:{ai-limit}", 0, -1, withscores=True)
+        assert len(holds) == 1
+        redis.zadd("ai-limit.holds:{ai-limit}", {name: due - 130_000 for name, due in holds})
+
+
+def postgresql_leases_end(url: str) -> None:
+    schema = url.partition("schema=")[2].partition("&")[0]
+    moved = f"WITH moved AS (UPDATE {schema}.exchanges SET due = due - 130000 WHERE held RETURNING 1)"
+    assert shared.postgresql().run(f"{moved} SELECT count(*) FROM moved") == 1
+
+
+@pytest.mark.parametrize(
+    ("store", "leases_end"),
+    [(shared.standalone_url, redis_leases_end), (shared.postgresql_url, postgresql_leases_end)],
+    ids=["redis", "postgresql"],
+)
+def test_a_killed_proxys_reservation_ends_with_its_lease(
+    pair: tuple[Proxy, Proxy], upstream: Upstream, store: Callable[[], str], leases_end: Callable[[str], None]
+) -> None:
+    """Until then the other proxy respects it; afterwards the whole budget but the input is free again."""
+    victim, other = pair
+    url = store()
+    reconfigure(pair, configuration(url, HELD))
+    hanging = threading.Thread(target=_post_and_forget, args=(victim,))
+    hanging.start()
+    upstream.wait_exchange()
+    victim.kill()
+    hanging.join()
+    with client(other) as http:
+        assert http.post(URL, json=BODY).status_code == REFUSED
+        leases_end(url)
+        assert http.post(URL, json=BODY).status_code == 200
+        # Its own reservation is settled when the client already has its answer.
+        valkey.until(lambda: http.post(URL, json=BODY).status_code == 200)
+
+
+def _post_and_forget(proxy: Proxy) -> None:
+    with client(proxy) as http, pytest.raises(httpx2.HTTPError):
+        http.post(URL, json=BODY, headers={"x-test-hang": "1"})

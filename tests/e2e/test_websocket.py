@@ -145,6 +145,26 @@ def test_turns_of_a_realtime_session_are_counted_exactly(
     assert [upstream.paths, len(upstream.asked)] == [["/v1/realtime?model=gpt-realtime"], 3]
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "wss://myres.openai.azure.com/openai/realtime?api-version=2025-04-01-preview&deployment=gpt-realtime",
+        "wss://myres.openai.azure.com/openai/v1/realtime?model=gpt-realtime",
+        "wss://api.x.ai/v1/realtime?model=grok-voice-think-fast-1.0",
+    ],
+)
+def test_azure_and_xai_speak_the_same_protocol(
+    url: str, proxy: Proxy, upstream: SocketUpstream, counters: Counters
+) -> None:
+    team = f"twice-{url.partition('?')[0]}"
+    with socket(proxy, url, team) as connection:
+        assert [turn(connection)["type"] for _ in range(3)] == ["response.done", "response.done", "error"]
+
+    counters.expect(calls=2, input=200, output=40, held=240)
+    assert counters.grown("money") > 0
+    assert len(upstream.asked) == 2
+
+
 def test_a_connection_without_a_turn_costs_nothing(proxy: Proxy, upstream: SocketUpstream, counters: Counters) -> None:
     with socket(proxy, REALTIME, "none") as connection:
         read_to(connection, "session.created")

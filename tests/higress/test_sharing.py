@@ -83,9 +83,7 @@ async def test_every_kind_has_its_key(
     assert counters(redis) == [f"higress-token-ratelimit:{'{r}' if overlay else 'r'}:{key}"]
 
 
-@pytest.mark.parametrize(
-    ("unit", "seconds"), [("second", 1), ("minute", 60), ("hour", 3600), ("day", 86400)], ids=lambda value: str(value)
-)
+@pytest.mark.parametrize(("unit", "seconds"), [("second", 1), ("minute", 60), ("hour", 3600), ("day", 86400)], ids=str)
 async def test_every_window_has_its_length(side: Make, redis: Redis, unit: str, seconds: int) -> None:
     ours = side(f"rule_name: r\nglobal_threshold: {{token_per_{unit}: 100}}\n")
     await ours.spend(3)
@@ -152,7 +150,7 @@ async def test_the_same_rule_name_is_the_same_counter(side: Make, redis: Redis) 
     assert redis.get(KEY) == "120"
 
 
-@pytest.mark.parametrize(("left", "told"), [(300, "0"), (1_600, "2"), (59_900, "60")])
+@pytest.mark.parametrize(("left", "told"), [(400, "0"), (1_900, "2"), (59_900, "60")])
 async def test_the_reset_is_rounded_as_redis_does(side: Make, redis: Redis, left: int, told: str) -> None:
     redis.set(KEY, 101, px=left)
     headers = dict((await side(GLOBAL).refused()).headers)

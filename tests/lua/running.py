@@ -16,7 +16,7 @@ class Bench:
 
     def __init__(self, runtime: str) -> None:
         self.runtime = runtime
-        self._sandbox = Sandbox(8 * MIB, 0.5, runtime)
+        self._sandbox = Sandbox(8 * MIB, 0.1, runtime)
 
     def reply(self, source: str, request: LuaRequest | None = None, *, with_body: bool = True) -> Reply:
         function = LuaFunction(source, "test")
@@ -36,4 +36,5 @@ class Bench:
             return 0"""
         reply = self.reply(source, request)
         assert reply.kind == "number", reply
-        return json.loads(reply.lines[0][1].decode("utf-8", "surrogateescape"))
+        values: list[Json] = json.loads(reply.lines[0][1].decode("utf-8", "surrogateescape"))
+        return values

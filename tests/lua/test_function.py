@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from limiter.lua.function import LONGEST, LuaFunction, compile_check
+from limiter.lua.request import LuaRequest
 from tests.lua.running import Bench
 
 PUBLISHED = """
@@ -45,7 +46,9 @@ def test_what_does_not_says_so_as_kong_does(source: str, problem: str) -> None:
 
 @given(
     st.text(max_size=200)
-    | st.lists(st.sampled_from("return end ( ) { } do if 'a 1 .. = local ]] [[".split())).map(" ".join)
+    | st.lists(st.sampled_from(["return", "end", "(", ")", "{", "do", "if", "'a", "1", "=", "local", "[["])).map(
+        " ".join
+    )
 )
 def test_any_text_has_an_answer(source: str) -> None:
     found = compile_check(source)
@@ -56,6 +59,12 @@ def test_one_that_does_not_compile_says_so_when_it_is_run(bench: Bench) -> None:
     count = bench.count("return (")
     assert (count.number, count.mistake) == (0, "raised")
     assert "Error parsing function: " in count.detail
+
+
+def test_the_published_function(bench: Bench) -> None:
+    assert bench.count(PUBLISHED, LuaRequest(headers=(("x-prompt-count", "100000"),))).number == 100000
+    assert bench.count(PUBLISHED, LuaRequest()).number == 0
+    assert bench.count(PUBLISHED, LuaRequest(headers=(("x-prompt-count", "many"),))).number == 0
 
 
 def test_a_function_is_told_by_its_source() -> None:

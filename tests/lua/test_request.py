@@ -37,10 +37,11 @@ def test_facts_as_functions_see_them(bench: Bench) -> None:
     )  # fmt: skip
     found = bench.values(
         """kong.request.get_method(), kong.request.get_path_with_query(), kong.request.get_http_version(),
-        kong.request.get_raw_body(), kong.request.get_start_time(), kong.client.get_ip(), kong.client.get_forwarded_ip(),
-        kong.client.get_port(), kong.client.get_consumer(), kong.client.get_credential(),
-        kong.client.get_consumer_groups(), kong.client.get_consumer_group(), kong.router.get_route().id,
-        kong.router.get_service().id, kong.ip.is_trusted("10.9.9.9"), kong.ip.is_trusted("192.0.2.7"),
+        kong.request.get_raw_body(), kong.request.get_start_time(), kong.client.get_ip(),
+        kong.client.get_forwarded_ip(), kong.client.get_port(), kong.client.get_consumer(),
+        kong.client.get_credential(), kong.client.get_consumer_groups(), kong.client.get_consumer_group(),
+        kong.router.get_route().id, kong.router.get_service().id, kong.ip.is_trusted("10.9.9.9"),
+        kong.ip.is_trusted("192.0.2.7"),
         kong.node.get_hostname(), kong.request.get_header("x-b")""",
         request,
     )
@@ -76,6 +77,7 @@ def test_a_body_travels_only_where_it_is_read() -> None:
 def test_names_in_any_encoding_reach_lua(bench: Bench) -> None:
     request = LuaRequest(consumer={"id": "caf\udce9 é"}, response=LuaResponse(status=200, request_model="m\udcff"))
     assert bench.values("kong.client.get_consumer().id", request) == ["caf\udce9 é"]
+    assert bench.values("kong.request.get_method()", LuaRequest(method="\ud800")) == ["?"]
     assert json.loads(snapshot_of(request, with_body=False).context.decode("utf-8", "surrogateescape"))["ai"]
 
 

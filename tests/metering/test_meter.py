@@ -12,7 +12,7 @@ from limiter.metering.recording import Damaged
 from limiter.prices import Prices
 from limiter.settings import Price
 from limiter.usage.providers import Directory
-from tests.metering.recordings import ANSWER, ASKED, exchange, jsonl, session
+from tests.metering.recordings import ANSWER, ASKED, CHAT, exchange, jsonl, session
 
 RESPONSES = "https://api.openai.com/v1/responses"
 
@@ -95,6 +95,58 @@ def test_polls_are_billed_once() -> None:
     assert second.source == "unbilled"
     assert second.reported == first.reported
     assert [found.source for found in meter(exchange(done, url=RESPONSES), poll)] == ["genai-prices", "unbilled"]
+
+
+CLAUDE_USAGE = {"input_tokens": 1000, "output_tokens": 100}
+
+
+def _get(kept: dict[str, Any]) -> dict[str, Any]:
+    kept["request"]["method"] = "GET"
+    return kept
+
+
+@pytest.mark.parametrize(
+    ("host", "create", "status", "results", "line", "running"),
+    [
+        (
+            "api.openai.com", "v1/batches", "v1/batches/b", "v1/files/f/content",
+            {"response": {"body": ANSWER}}, {"id": "b", "usage": {"input_tokens": 2000, "output_tokens": 200}},
+        ),
+        (
+            "api.anthropic.com", "v1/messages/batches", "v1/messages/batches/b", "v1/messages/batches/b/results",
+            {"result": {"message": {"model": "claude-haiku-4-5", "usage": CLAUDE_USAGE}}},
+            {"id": "b", "processing_status": "in_progress"},
+        ),
+    ],
+)  # fmt: skip
+def test_a_batch_is_billed_where_its_results_are_read(
+    host: str, create: str, status: str, results: str, line: Any, running: Any
+) -> None:
+    """Once, at half the price; its own running total, however often it is asked for, costs nothing."""
+    url = f"https://{host}/"
+    read = _get(exchange(jsonl(line, line), url=url + results, asked=None))
+    found = meter(
+        exchange(running, url=url + create, asked={}),
+        *[_get(exchange(running, url=url + status, asked=None)) for _ in range(3)],
+        read,
+        read,
+    )
+    whole = one(exchange(line.get("response", {}).get("body") or line["result"]["message"], **_single(host)))
+
+    assert [each.priced.cost if each.priced else None for each in found[:4]] == [0, 0, 0, 0]
+    assert whole.priced is not None
+    assert found[4].priced is not None
+    assert found[4].charged is not None
+    # Two lines, each half of a single call.
+    assert found[4].priced.cost == whole.priced.cost
+    assert (found[4].charged.prompt_tokens, found[4].charged.completion_tokens) == (2000, 200)
+    assert found[5].source == "unbilled"
+
+
+def _single(host: str) -> dict[str, Any]:
+    if host == "api.openai.com":
+        return {"url": CHAT, "asked": ASKED}
+    return {"url": f"https://{host}/v1/messages", "asked": {"model": "claude-haiku-4-5"}}
 
 
 def test_other_hosts() -> None:

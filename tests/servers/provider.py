@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -40,6 +41,16 @@ class Provider:
     @property
     def url(self) -> str:
         return f"{self.scheme}://{'localhost' if self.scheme == 'https' else '127.0.0.1'}:{self.port}"
+
+
+def assumed_role(key: str, secret: str, session: str, until: datetime) -> Answer:
+    """How AWS STS grants a role."""
+    return 200, (
+        '<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>'
+        f"<AccessKeyId>{key}</AccessKeyId><SecretAccessKey>{secret}</SecretAccessKey>"
+        f"<SessionToken>{session}</SessionToken><Expiration>{until.isoformat()}</Expiration>"
+        "</Credentials></AssumeRoleResult></AssumeRoleResponse>"
+    )
 
 
 @contextmanager

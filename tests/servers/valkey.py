@@ -81,6 +81,11 @@ class Server:
             self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
+    def cpu(self) -> float:
+        """Seconds of processor time that it has used."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """Hangs: its port accepts connections and nothing answers."""

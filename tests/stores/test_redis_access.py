@@ -147,6 +147,12 @@ async def test_credentials_may_come_from_elsewhere(client: Redis, server: Server
     assert logins.asked == 1
 
 
+async def test_a_username_without_a_password_is_not_sent(client: Redis, server: Server) -> None:
+    async with opened(RedisSettings(server.address, credentials=Credentials("nobody"))) as store:
+        await exchange(store)
+    assert client.get(KEY) == b"3"
+
+
 async def test_a_database_of_its_own(client: Redis, server: Server) -> None:
     async with opened(parse_url(f"redis://{server.address}/3")) as store:
         await exchange(store)

@@ -1,7 +1,10 @@
 """URLs of stores, and the settings that they stand for."""
 
+import re
+
 import pytest
 
+from limiter.cloud_identity import FIELDS, AwsIdentity, AzureIdentity, GcpIdentity
 from limiter.redis_settings import (
     Address,
     Cluster,
@@ -11,7 +14,8 @@ from limiter.redis_settings import (
     Timeouts,
     Tls,
 )
-from limiter.stores.redis_urls import PARAMETERS, parse_url
+from limiter.stores.redis_parameters import ELSEWHERE, PARAMETERS
+from limiter.stores.redis_urls import parse_url
 
 LOCAL = Address("127.0.0.1", 6379)
 KNOWN = {
@@ -47,6 +51,23 @@ KNOWN = {
     ),
     "rediss+cluster://a": RedisSettings(cluster=Cluster((Address("a", 6379),)), tls=Tls()),
     "unix:///run/a%20b.sock?db=1": RedisSettings(path="/run/a b.sock", database=1),
+    "rediss://me@h?auth_provider=aws&aws_cache_name=limits": RedisSettings(
+        Address("h", 6379), credentials=Credentials("me"), identity=AwsIdentity("limits"), tls=Tls()
+    ),
+    "rediss+cluster://me@a?auth_provider=aws&aws_cache_name=limits&aws_region=eu-central-1&aws_is_serverless=false"
+    "&aws_assume_role_arn=arn:aws:iam::1:role/r&aws_role_session_name=s": RedisSettings(
+        cluster=Cluster((Address("a", 6379),)),
+        credentials=Credentials("me"),
+        identity=AwsIdentity(
+            "limits", "eu-central-1", False, assume_role_arn="arn:aws:iam::1:role/r", role_session_name="s"
+        ),
+        tls=Tls(),
+    ),
+    "rediss://h:10000?auth_provider=azure": RedisSettings(Address("h", 10000), identity=AzureIdentity(), tls=Tls()),
+    "rediss://oid@h:10000?auth_provider=azure&azure_client_id=c&azure_tenant_id=t": RedisSettings(
+        Address("h", 10000), credentials=Credentials("oid"), identity=AzureIdentity("c", "", "t"), tls=Tls()
+    ),
+    "redis://h?auth_provider=gcp": RedisSettings(Address("h", 6379), identity=GcpIdentity()),
 }
 
 
@@ -78,6 +99,12 @@ def test_a_url_stands_for_settings(url: str) -> None:
         ("redis://h:70000", "65535"),
         ("redis://h/1#x", "'#'"),
         ("redis://me@h", "username without a password"),
+        ("redis://me@h?auth_provider=oracle", "auth_provider: expected aws, azure, gcp"),
+        ("redis://me@h?auth_provider=aws", "found no aws_cache_name"),
+        ("redis://h?auth_provider=aws&aws_cache_name=limits", "found no username"),
+        ("redis://h?aws_cache_name=limits", "aws_cache_name has no effect without auth_provider=aws"),
+        ("redis://h?auth_provider=gcp&azure_client_id=c", "azure_client_id has no effect without auth_provider=azure"),
+        ("redis://me@h?auth_provider=aws&aws_cache_name=limits&aws_is_serverless=maybe", "expected true or false"),
         ("redis://h?connect_timeout=0", "greater than 0"),
         ("redis://h?keepalive_pool_size=0", "at least 1"),
         ("redis+cluster://h?connection_is_proxied=true", "proxy"),
@@ -102,6 +129,9 @@ def test_what_stands_for_nothing_is_an_error(url: str, problem: str) -> None:
         "redis://h?password=hunter2&password=hunter2",
         "redis://h?db=hunter2",
         "redis://h:hunter2",
+        "redis://h?auth_provider=hunter2",
+        "redis://me@h?auth_provider=aws&aws_cache_name=c&aws_secret_access_key=hunter2",
+        "redis://me@h?auth_provider=aws&aws_cache_name=hunter2.example.com",
     ],
 )
 def test_no_error_shows_a_secret(url: str) -> None:
@@ -130,11 +160,51 @@ def test_what_has_another_effect_is_remarked() -> None:
     assert RedisSettings().remarks == ()
 
 
+@pytest.mark.parametrize(
+    ("settings", "remark"),
+    [
+        (RedisSettings(sentinel=Sentinel("m", (LOCAL,), "any")), "sentinel_role any: counters are written"),
+        (RedisSettings(credentials=Credentials("me")), "username: not sent, since it has no password"),
+        (
+            RedisSettings(sentinel=Sentinel("m", (LOCAL,), credentials=Credentials("me"))),
+            "sentinel_username: not sent, since it has no password",
+        ),
+        (
+            RedisSettings(credentials=Credentials("me", "hunter2"), identity=GcpIdentity(), tls=Tls()),
+            "password: not sent, since the identity's token takes its place",
+        ),
+        (RedisSettings(identity=GcpIdentity()), "cloud_authentication without TLS: whoever is on the way can read"),
+        (RedisSettings(identity=AzureIdentity()), "cloud_authentication without TLS: .* over TLS alone$"),
+        (
+            RedisSettings(
+                credentials=Credentials("me"), identity=AwsIdentity("limits", role_session_name="s"), tls=Tls()
+            ),
+            "aws_role_session_name: no effect without aws_assume_role_arn",
+        ),
+        (RedisSettings(credentials=Credentials("me"), identity=AwsIdentity("limits"), tls=Tls()), None),
+    ],
+)
+def test_each_such_setting_has_its_reason(settings: RedisSettings, remark: str | None) -> None:
+    if remark is None:
+        assert settings.remarks == ()
+    else:
+        assert len(settings.remarks) == 1
+        assert re.match(remark, settings.remarks[0])
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_secrets_of_clouds_are_not_for_urls(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} is not for a URL, expected .* environment") as caught:
+        parse_url(f"rediss://h?auth_provider=gcp&{name}=hunter2")
+    assert "hunter2" not in str(caught.value)
+
+
 def test_the_names_of_gateways_are_parameters() -> None:
     """Those of Kong's redis record that are no address."""
     names = {
         "username", "password", "sentinel_username", "sentinel_password", "sentinel_role", "keepalive_pool_size",
         "keepalive_backlog", "connect_timeout", "send_timeout", "read_timeout", "ssl_verify", "server_name",
-        "connection_is_proxied", "cluster_max_redirections",
+        "connection_is_proxied", "cluster_max_redirections", "auth_provider",
     }  # fmt: skip
     assert names <= PARAMETERS.keys()
+    assert {name for cloud in FIELDS.values() for name in cloud} <= PARAMETERS.keys() | ELSEWHERE.keys()

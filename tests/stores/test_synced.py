@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from limiter.counters import Charge, Correction
-from limiter.stores import synced
+from limiter.stores import dispatch
 from limiter.stores.contract import LEASE, StoreError
 from limiter.stores.memory import MemoryStore
 from limiter.stores.outages import Tally
 from limiter.stores.synced import SyncedStore
+from limiter.stores.urls import open_store
 from tests.contract.backends import NOON, Time
+from tests.servers import shared as shared_servers
 from tests.stores.faulty import AFTER, CHARGE, HELD, Kept, Primary
 
 Node = Callable[[], SyncedStore]
@@ -153,7 +155,7 @@ async def test_reservations_are_seen_by_others_until_they_are_settled(node: Node
     await one.settle("b", [])
     await one.exchange()
     assert await shared.used(HELD) == 42
-    assert not one._standing
+    assert not one._dispatch._standing
 
 
 async def test_a_killed_nodes_reservations_end_with_their_lease(node: Node, shared: Primary, clock: Time) -> None:
@@ -281,22 +283,22 @@ async def test_a_shared_store_that_hangs_costs_its_timeout_once(node: Node, shar
 async def test_a_batch_that_no_store_takes_is_lost_and_said_to_be(
     node: Node, shared: Primary, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(synced, "TRIES", 3)
+    monkeypatch.setattr(dispatch, "TRIES", 3)
     one = node()
     await one.acquire("a", [CHARGE, AFTER])
-    shared.poison = f"sync {one._node} {one._calls + 1}"
+    shared.poison = f"sync {one._line._node} {one._line._calls + 1}"
     for _ in range(3):
         await one.exchange()
     assert not one.away
     assert one.tally.lost == 2
-    assert "does not take what is booked here: out of order" in caplog.text
+    assert "does not take what was booked here: out of order" in caplog.text
     await one.acquire("b", [CHARGE])
     await one.exchange()
     assert await shared.used(CHARGE) == 1
 
 
 async def test_many_counters_are_several_batches(node: Node, shared: Primary, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(synced, "MOST", 10)
+    monkeypatch.setattr(dispatch, "MOST", 10)
     one = node()
     charges = [HELD._replace(key=f"key {number}") for number in range(25)]
     await one.acquire("a", charges)
@@ -349,3 +351,28 @@ async def test_time_is_the_shared_stores(shared: Primary, clock: Time) -> None:
 def test_an_interval_that_is_too_short_is_an_error(shared: Primary, interval: float) -> None:
     with pytest.raises(ValueError, match=f"sync_rate: found {interval}, expected at least 0.02"):
         SyncedStore(shared, interval)
+
+
+@pytest.mark.parametrize("url", shared_servers.SHAREABLE.values(), ids=shared_servers.SHAREABLE)
+async def test_real_stores_learn_of_everything(url: Callable[[], str]) -> None:
+    """Two nodes under load, which exchange as often as they may."""
+    far = 2**50
+    requests = Charge("{ai-limit}:r", 10**6, 1, 1, 0, far)
+    tokens = Charge("{ai-limit}:t", 10**6, 9, 9, 0, far, hold=True)
+    place = url()
+    nodes = [SyncedStore(open_store(place), 0.02, timeout=10) for _ in range(2)]
+
+    async def exchanges(store: SyncedStore, caller: int) -> None:
+        for number in range(20):
+            name = f"{id(store)} {caller} {number}"
+            assert (await store.acquire(name, [requests, tokens])).admitted
+            await asyncio.sleep(0.005)
+            await store.settle(name, [Correction(tokens, 5)])
+
+    await asyncio.gather(*(exchanges(store, caller) for store in nodes for caller in range(8)))
+    for store in nodes:
+        await store.close()
+    last = open_store(place)
+    found = await last.acquire("the end", [requests, tokens])
+    assert [reading.current for reading in found.readings] == [2 * 8 * 20, 2 * 8 * 20 * 5]
+    await last.close()

@@ -42,7 +42,7 @@ class Slow(Kept):
     def __init__(self, store: Primary) -> None:
         super().__init__(store)
         self._acquire, self._settle = store.acquire, store.settle
-        self.acquire, self.settle = self._slow_acquire, self._slow_settle  # type: ignore[assignment]
+        self.acquire, self.settle = self._slow_acquire, self._slow_settle
 
     async def _slow_acquire(self, id: str, charges: Sequence[Charge], lease: int = LEASE) -> Acquired:
         await _turns(2)

@@ -172,6 +172,12 @@ CASES = {
     "openai embeddings": Case(OPENAI + "embeddings", j({"object": "list", "data": [{"embedding": [0.25] * 20_000}], "model": "e", "usage": {"prompt_tokens": 8, "total_tokens": 8}}), u(8), model="e"),
     "openai moderations": Case(OPENAI + "moderations", j({"id": "modr-1", "model": "omni", "results": []}), None, model="omni", response_id="modr-1"),
     "openai images": Case(OPENAI + "images/generations", j({"created": 1, "data": [{"b64_json": "A" * 50_000}], "usage": {"input_tokens": 20, "output_tokens": 272, "total_tokens": 292, "input_tokens_details": {"text_tokens": 15, "image_tokens": 5}}}), u(20, 272, prompt_image_tokens=5, completion_image_tokens=272)),
+    "openai images, stream": Case(OPENAI + "images/generations", sse(
+        ("image_generation.partial_image", {"type": "image_generation.partial_image", "b64_json": "A" * 3000, "partial_image_index": 0}),
+        ("image_generation.completed", {"type": "image_generation.completed", "b64_json": "A" * 3000, "usage": {"input_tokens": 20, "output_tokens": 272, "total_tokens": 292, "input_tokens_details": {"text_tokens": 20, "image_tokens": 0}}}),
+    ), u(20, 272, completion_image_tokens=272), EVENTS, {"model": "gpt-image-2", "stream": True}),
+    "azure images": Case("r.openai.azure.com/openai/deployments/d/images/generations?api-version=2025-04-01-preview", j({"created": 1, "data": [{"b64_json": "A" * 3000}], "usage": {"input_tokens": 20, "output_tokens": 272, "total_tokens": 292, "input_tokens_details": {"text_tokens": 15, "image_tokens": 5}}}), u(20, 272, prompt_image_tokens=5, completion_image_tokens=272)),
+    "azure transcription": Case("r.openai.azure.com/openai/deployments/d/audio/transcriptions?api-version=2025-03-01-preview", j({"text": "Hi", "usage": {"type": "tokens", "input_tokens": 14, "input_token_details": {"text_tokens": 4, "audio_tokens": 10}, "output_tokens": 3, "total_tokens": 17}}), u(14, 3, prompt_audio_tokens=10)),
     "openai images, none": Case(OPENAI + "images/generations", j({"created": 1, "data": [{"url": "https://x"}]}), None),
     "openai transcription": Case(OPENAI + "audio/transcriptions", j({"text": "Hi", "usage": {"type": "tokens", "input_tokens": 37, "input_token_details": {"audio_tokens": 37}, "output_tokens": 5, "total_tokens": 42}}), u(37, 5, prompt_audio_tokens=37)),
     "openai transcription, by the second": Case(OPENAI + "audio/transcriptions", j({"text": "Hi", "usage": {"type": "duration", "seconds": 7}}), u(units={"audio_seconds": 7})),

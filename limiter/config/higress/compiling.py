@@ -78,9 +78,9 @@ class _Compiler:
             name = self._name(rule_name, (*plugin.path, "global_threshold"))
             limit = self._limit(name, plugin, None, plugin.whole)
             yield Rule((limit,), conditions, outer, voice, store)
+        self._warn_of_secrets(plugin.items)
         options = count()
         for position, item in enumerate(plugin.items):
-            self._warn_of_secrets(item)
             # In generation B one key of all items counts, in C one key of each.
             of = f"{self._of}#{index}.{position if plugin.overlay else 'items'}"
             for number, key in enumerate(item.keys, start=1):
@@ -113,10 +113,14 @@ class _Compiler:
         self.names.append(Named(name, self._document.place(path), field_name(path)))
         return name
 
-    def _warn_of_secrets(self, item: Item) -> None:
-        if _is_readable(item) and _is_secret(item) and not self._settings.digest_values:
+    def _warn_of_secrets(self, items: Sequence[Item]) -> None:
+        """Once for each name."""
+        if self._settings.digest_values:
+            return
+        secret = {item.name: item for item in reversed(items) if _is_readable(item) and _is_secret(item)}
+        for name, item in secret.items():
             message = (
-                f"the values of {item.name!r} may be secret, and stand in the keys of Redis as they are; "
+                f"the values of {name!r} may be secret, and stand in the keys of Redis as they are; "
                 "`digest_values: true` among the settings keeps digests, which no gateway shares"
             )
             self.report.warning((*item.path, item.kind), message)

@@ -62,6 +62,7 @@ class Part:
 
 
 EVERYTHING = Match()
+NOTHING = "nothing is limited: no rule is in force, and no default"
 
 
 def is_resource(data: object) -> bool:
@@ -91,7 +92,7 @@ def resource(data: dict[str, Any], report: Report) -> list[Part]:
     if default is not None and not _flag(spec, "defaultConfigDisable", ("spec",), report):
         parts += _part(EVERYTHING, shared, default, ("spec", "defaultConfig"), report)
     if not parts and len(report.problems) == before:
-        report.warning(("spec",), "nothing is limited: no rule is in force, and no default")
+        report.warning(("spec",), NOTHING)
     return parts
 
 
@@ -101,6 +102,7 @@ def flattened(data: object, path: Steps, report: Report) -> list[Part]:
         return _part(EVERYTHING, {}, data, path, report)
     shared = {MODE: data[MODE]} if MODE in data else {}
     parts: list[Part] = []
+    before = len(report.problems)
     for index, rule in enumerate(items(data[FLATTENED])):
         inner = (*path, FLATTENED, index)
         if not isinstance(rule, dict):
@@ -111,7 +113,10 @@ def flattened(data: object, path: Steps, report: Report) -> list[Part]:
         match = _match(named, inner, report, {name: key for key, name in CONDITIONS.items()})
         parts += _part(match, shared, config, inner, report) if match else []
     default = {key: value for key, value in data.items() if key not in (FLATTENED, MODE)}
-    return parts + (_part(EVERYTHING, shared, default, path, report) if default else [])
+    parts += _part(EVERYTHING, shared, default, path, report) if default else []
+    if not parts and len(report.problems) == before:
+        report.warning(path, NOTHING)
+    return parts
 
 
 def _rules(spec: dict[str, Any], shared: dict[str, Any], report: Report) -> list[Part]:

@@ -39,8 +39,9 @@ SMALLEST_STATUS = 200
 def rules(declaration: Declaration) -> Adapted:
     """The rules of all instances, in Kong's order of precedence."""
     work = _Work(declaration)
-    for instance in precedence.instances(declaration, AIRLA):
-        work.add(instance)
+    instances = precedence.instances(declaration, AIRLA)
+    for instance in instances:
+        work.add(instance, alone=len(instances) == 1)
     return Adapted(
         rules=tuple(work.rules),
         names=tuple(work.names.values()),
@@ -69,7 +70,7 @@ class _Work:
     def __post_init__(self) -> None:
         self.costs = DeclaredCosts(tuple(_proxying(self.declaration)))
 
-    def add(self, instance: Instance) -> None:
+    def add(self, instance: Instance, *, alone: bool) -> None:
         plugin = instance.plugin
         ledger = self._ledger(plugin)
         self._agree(plugin)
@@ -81,13 +82,15 @@ class _Work:
         draft = Draft(plugin, self._naming.base(plugin, self.declaration), prices)
         parts = policies(draft, self.declaration) if plugin.config["policies"] else [_providers(draft)]
         voice = _voice(plugin, draft)
-        # Whether or not any of its policies matches, no other instance runs for what this one is attached to.
-        self.rules.append(Rule((), instance.conditions, (instance.choice,)))
+        choices = () if alone else (instance.choice,)
+        if not alone:
+            # Whether or not any of its policies matches, no other instance runs for what this one is attached to.
+            self.rules.append(Rule((), instance.conditions, choices))
         self.rules += [
             Rule(
                 part.limits,
                 (*instance.conditions, *part.conditions),
-                (instance.choice, *part.choices),
+                (*choices, *part.choices),
                 voice,
                 self._ledgers.setdefault(ledger, ledger),
             )
@@ -168,7 +171,9 @@ def _per(config: Record) -> tuple[str, ...]:
             return (f"within:{config['path']}|ip",)
         case identifier:
             return (
-                {"consumer": "consumer_id|ip", "credential": "credential_id|ip", "service": "service|ip"}[identifier],
+                {"consumer": "consumer_id|consumer|ip", "credential": "credential_id|ip", "service": "service|ip"}[
+                    identifier
+                ],
             )
 
 
@@ -221,7 +226,7 @@ def _remarks(plugin: Plugin, costs: DeclaredCosts) -> Iterator[Notice]:
     if config["error_code"] < SMALLEST_STATUS:
         yield notice("is no status that ends a request: 429 is answered", "config", "error_code")
     if LIST_PRICES not in plugin.tags and not any(proxying.targets for proxying in costs.instances):
-        for path in _counting_cost(config):
+        for path in list(_counting_cost(config))[:1]:
             message = (
                 "counts no cost: no ai-proxy or ai-proxy-advanced has model.options with input_cost and output_cost"
                 f" (the plugin's tag {LIST_PRICES} takes dollars from the built-in price list)"

@@ -6,12 +6,14 @@ from limiter.config.kong.declaration import Declaration, Plugin
 from limiter.config.kong.entries import Collected
 from limiter.config.kong.people import build_consumers, build_groups
 from limiter.config.kong.places import build_routes, build_services
-from limiter.config.kong.plugin_schemas import BASIC_AUTH, KEY_AUTH
+from limiter.config.kong.plugin_schemas import AI_PROXIES, BASIC_AUTH, KEY_AUTH
 from limiter.config.kong.plugins import build_plugins
 from limiter.config.kong.reading import Reader
 from limiter.config.kong.references import References
+from limiter.config.kong.shapes import mapping
 from limiter.config.kong.vaults import Vaults
-from limiter.kong.entities import BasicAuth, Gateway, KeyAuth
+from limiter.kong.airla.names import ours
+from limiter.kong.entities import BasicAuth, Gateway, KeyAuth, Proxied
 
 
 def build(collected: Collected, environment: Mapping[str, str]) -> Declaration:
@@ -38,16 +40,29 @@ def build(collected: Collected, environment: Mapping[str, str]) -> Declaration:
         consumers=consumers,
         groups=groups,
         plugins=plugins,
-        gateway=Gateway(services=services, routes=routes, consumers=consumers, groups=groups, authentication=methods),
+        gateway=Gateway(
+            proxied=tuple(_proxied(plugins)),
+            services=services,
+            routes=routes,
+            consumers=consumers,
+            groups=groups,
+            authentication=methods,
+        ),
     )
+
+
+def _proxied(plugins: tuple[Plugin, ...]) -> Iterator[Proxied]:
+    for plugin in plugins:
+        if plugin.name in AI_PROXIES and not (plugin.scope.consumer or plugin.scope.group):
+            named = {name for target in plugin.config["targets"] for name in ours(target["provider"])}
+            yield Proxied(scope=plugin.scope, providers=frozenset(named))
 
 
 def _vaults(collected: Collected) -> Mapping[str, str]:
     """Vaults of environment variables by their prefix in references, and what is put before variables' names."""
     found = {"env": ""}
     for entry in collected.of("vaults"):
-        config = entry.data.get("config")
-        before = config.get("prefix") if isinstance(config, dict) else None
+        before = mapping(entry.data.get("config")).get("prefix")
         if entry.data.get("name") == "env" and isinstance(entry.data.get("prefix"), str):
             found[entry.data["prefix"]] = before if isinstance(before, str) else ""
         else:

@@ -10,6 +10,8 @@ from limiter.config.documents import Document
 from limiter.config.explain import shown
 from limiter.config.kong.declaration import Source
 from limiter.config.kong.entries import KINDS, Collected, Entry
+from limiter.config.kong.shapes import items as listed
+from limiter.config.kong.shapes import mapping
 
 FORMAT = "_format_version"
 VERSIONS = ("1.1", "2.1", "3.0")
@@ -76,12 +78,10 @@ def collect(document: Document, collected: Collected) -> None:
     data: Mapping[str, Any] = document.data
     root = Source(document, ())
     _check_version(data.get(FORMAT), root, collected)
-    configs = data.get("_plugin_configs")
-    info = data.get("_info")
     reader = _Reader(
         collected,
-        shared=configs if isinstance(configs, dict) else {},
-        defaults=info.get("defaults") or {} if isinstance(info, dict) else {},
+        shared=mapping(data.get("_plugin_configs")),
+        defaults=mapping(mapping(data.get("_info")).get("defaults")),
     )
     for key, items in data.items():
         if key in NESTED:
@@ -135,9 +135,7 @@ class _Reader:
         inner = {key: value for key, value in item.items() if key in nested}
         idle = [key for key in item if key in IDLE and kind == "consumers"]
         own = {key: value for key, value in item.items() if key not in inner and key not in idle}
-        defaults = self._defaults.get(KINDS[kind])
-        if isinstance(defaults, dict):
-            own = {**defaults, **own}
+        own = {**mapping(self._defaults.get(KINDS[kind])), **own}
         if kind == "plugins" and "_config" in own:
             own = self._with_shared(own, source)
         entry = self._collected.add(kind, own, source, **parents)
@@ -164,12 +162,12 @@ class _Reader:
 
     def _members(self, key: str, items: object, source: Source, parents: Mapping[str, Entry]) -> None:
         """`groups: [{name}]` of a consumer, or `consumers: [{username}]` of a group."""
-        for index, item in enumerate(items if isinstance(items, list) else []):
+        for index, item in enumerate(listed(items)):
             reference = item if isinstance(item, dict) else {"name": item}
             self._collected.add("memberships", {MEMBERSHIPS[key]: reference}, source.inside(index), **parents)
 
     def flat(self, key: str, items: object, source: Source) -> None:
-        for index, item in enumerate(items if isinstance(items, list) else []):
+        for index, item in enumerate(listed(items)):
             at = source.inside(index)
             if not isinstance(item, dict):
                 self._problem(at, key, "expected a record")

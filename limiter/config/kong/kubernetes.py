@@ -14,6 +14,7 @@ from limiter.config.kong.declaration import Source
 from limiter.config.kong.entries import Collected, Entry
 from limiter.config.kong.kubernetes_routes import routes
 from limiter.config.kong.kubernetes_services import Services
+from limiter.config.kong.shapes import items, mapping
 
 GROUPS = ("configuration.konghq.com", "aiconfiguration.konghq.com", "konnect.konghq.com")
 PLUGINS_ANNOTATION = "konghq.com/plugins"
@@ -37,7 +38,7 @@ def recognises(data: object) -> bool:
     if not isinstance(data, dict) or not isinstance(data.get("apiVersion"), str):
         return False
     if data.get("kind") == "List":
-        return any(map(recognises, data.get("items") or ()))
+        return any(map(recognises, items(data.get("items"))))
     of_kong = data["apiVersion"].partition("/")[0] in GROUPS and data.get("kind") in KONG
     return of_kong or data.get("kind") in (*ATTACHABLE, "Secret")
 
@@ -55,8 +56,7 @@ class Object:
 
     @property
     def metadata(self) -> Mapping[str, Any]:
-        metadata = self.data.get("metadata")
-        return metadata if isinstance(metadata, dict) else {}
+        return mapping(self.data.get("metadata"))
 
     @property
     def name(self) -> str:
@@ -77,8 +77,8 @@ class Object:
         return [tag for tag in map(str.strip, self.annotation("konghq.com/tags").split(",")) if tag]
 
 
-def _text(mapping: object, name: str) -> str:
-    value = mapping.get(name) if isinstance(mapping, dict) else None
+def _text(holder: object, name: str) -> str:
+    value = mapping(holder).get(name)
     return value if isinstance(value, str) else str(value).lower() if value is not None else ""
 
 
@@ -105,6 +105,10 @@ class _Targets:
 def collect(documents: Iterable[Document], collected: Collected) -> None:
     """Adds the entities of all objects of a cluster."""
     objects = [found for document in documents for found in _objects(Source(document, ()), document.data)]
+    if not any(item.kind in KONG for item in objects):
+        # They may be another gateway's.
+        collected.warnings += [item.source.notice("has no effect without Kong's objects beside it") for item in objects]
+        return
     _Cluster(objects, collected).build()
 
 
@@ -112,7 +116,7 @@ def _objects(source: Source, data: Mapping[str, Any]) -> Iterator[Object]:
     if data.get("kind") != "List":
         yield Object(data, source)
         return
-    for index, item in enumerate(data.get("items") or ()):
+    for index, item in enumerate(items(data.get("items"))):
         if isinstance(item, dict):
             yield from _objects(source.inside("items", index), item)
 
@@ -150,8 +154,7 @@ class _Cluster:
         for key, item in self._plugins.items():
             self._plugin(item, self._targets[key])
         for item in self._of("AIGatewayPolicy"):
-            spec = item.data.get("spec")
-            policy = spec.get("apiSpec") if isinstance(spec, dict) else None
+            policy = mapping(item.data.get("spec")).get("apiSpec")
             if isinstance(policy, dict):
                 bodies.add(policy, item.source.inside("spec", "apiSpec"), self._collected)
             else:
@@ -186,7 +189,7 @@ class _Cluster:
         data = {name: item.data[name] for name in ("username", "custom_id") if name in item.data}
         consumer = self._collected.add("consumers", {**data, "tags": item.tags}, item.source)
         self._attach(item, "consumer", consumer)
-        for index, name in enumerate(item.data.get("consumerGroups") or ()):
+        for index, name in enumerate(items(item.data.get("consumerGroups"))):
             group = self._groups.get((item.namespace, str(name)))
             if group is None:
                 self._missing(item, "KongConsumerGroup", name, "consumerGroups", index)
@@ -194,7 +197,7 @@ class _Cluster:
                 source = item.source.inside("consumerGroups", index)
                 self._collected.add("memberships", {}, source, consumer=consumer, consumer_group=group)
         secrets = {secret.name: secret for secret in self._of("Secret") if secret.namespace == item.namespace}
-        for index, name in enumerate(item.data.get("credentials") or ()):
+        for index, name in enumerate(items(item.data.get("credentials"))):
             secret = secrets.get(str(name))
             if secret is None:
                 self._missing(item, "Secret", name, "credentials", index)
@@ -215,7 +218,7 @@ class _Cluster:
                 )
             )
             return
-        clear = {**_decoded(secret.data.get("data")), **(secret.data.get("stringData") or {})}
+        clear = {**_decoded(secret.data.get("data")), **mapping(secret.data.get("stringData"))}
         wanted = ("key",) if label == "key-auth" else ("username", "password")
         data = {name: clear[name] for name in wanted if name in clear}
         self._collected.add(kind, data, secret.source.inside("stringData"), consumer=consumer)
@@ -257,7 +260,7 @@ class _Cluster:
 def _decoded(data: object) -> dict[str, str]:
     """The values of a Secret's `data`; those that are no base64 text are left out, and so missed."""
     found = {}
-    for name, value in data.items() if isinstance(data, dict) else ():
+    for name, value in mapping(data).items():
         try:
             found[name] = b64decode(value, validate=True).decode()
         except (ValueError, TypeError):

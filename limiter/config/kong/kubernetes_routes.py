@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from limiter.config.kong.entries import Collected, Entry
 from limiter.config.kong.kubernetes_services import Services
+from limiter.config.kong.shapes import mapping, mappings
 
 if TYPE_CHECKING:  # It builds on this module.
     from limiter.config.kong.kubernetes import Object
@@ -45,10 +46,10 @@ def _annotated(item: "Object") -> dict[str, Any]:
 
 
 def _ingress(item: "Object", services: Services) -> Iterator[_Made]:
-    spec = _mapping(item.data.get("spec"))
-    for rule in _mappings(spec.get("rules")):
+    spec = mapping(item.data.get("spec"))
+    for rule in mappings(spec.get("rules")):
         hosts = {"hosts": [rule["host"]]} if rule.get("host") else {}
-        for entry in _mappings(_mapping(rule.get("http")).get("paths")):
+        for entry in mappings(mapping(rule.get("http")).get("paths")):
             service = _ingress_backend(entry.get("backend"), item, services)
             paths = list(_ingress_paths(str(entry.get("path") or "/"), entry.get("pathType")))
             yield {**hosts, "paths": paths}, service, ()
@@ -76,33 +77,33 @@ def _whole_segments(path: str) -> Iterator[str]:
 
 
 def _ingress_backend(backend: object, item: "Object", services: Services) -> Entry | None:
-    service = _mapping(_mapping(backend).get("service"))
+    service = mapping(mapping(backend).get("service"))
     name = service.get("name")
-    port = _mapping(service.get("port"))
+    port = mapping(service.get("port"))
     if not isinstance(name, str):
         return None
     return services.backend(item.namespace, name, port.get("number") or port.get("name"), item)
 
 
 def _gateway_route(item: "Object", services: Services) -> Iterator[_Made]:
-    spec = _mapping(item.data.get("spec"))
+    spec = mapping(item.data.get("spec"))
     hosts = {"hosts": spec["hostnames"]} if spec.get("hostnames") else {}
-    for rule in _mappings(spec.get("rules")):
+    for rule in mappings(spec.get("rules")):
         plugins = tuple(_extensions(rule))
-        backends = list(_mappings(rule.get("backendRefs")))
+        backends = list(mappings(rule.get("backendRefs")))
         service = None
         if backends and isinstance(backends[0].get("name"), str):
             # Of several that share the load, all serve the same: the first stands for them.
             first = backends[0]
             namespace = str(first.get("namespace") or item.namespace)
             service = services.backend(namespace, first["name"], first.get("port"), item)
-        for match in list(_mappings(rule.get("matches"))) or [{}]:
+        for match in list(mappings(rule.get("matches"))) or [{}]:
             yield {**hosts, **_matched(match, grpc=item.kind == "GRPCRoute")}, service, plugins
 
 
 def _extensions(rule: Mapping[str, Any]) -> Iterator[str]:
-    for entry in _mappings(rule.get("filters")):
-        reference = _mapping(entry.get("extensionRef"))
+    for entry in mappings(rule.get("filters")):
+        reference = mapping(entry.get("extensionRef"))
         if entry.get("type") == "ExtensionRef" and reference.get("kind") in ("KongPlugin", "KongClusterPlugin"):
             yield str(reference.get("name"))
 
@@ -110,12 +111,12 @@ def _extensions(rule: Mapping[str, Any]) -> Iterator[str]:
 def _matched(match: Mapping[str, Any], *, grpc: bool) -> dict[str, Any]:
     found: dict[str, Any] = {"paths": ["/"]}
     if grpc:
-        method = _mapping(match.get("method"))
-        service, name = method.get("service"), method.get("method")
+        method = mapping(match.get("method"))
+        service, name = str(method.get("service") or ""), str(method.get("method") or "")
         found = {"protocols": ["grpc", "grpcs"], "paths": ["/"]}
         if service:
             found["paths"] = [f"~/{re.escape(service)}/{re.escape(name)}$" if name else f"/{service}/"]
-    elif path := _mapping(match.get("path")):
+    elif path := mapping(match.get("path")):
         found["paths"] = list(_gateway_paths(str(path.get("value") or "/"), path.get("type")))
     if isinstance(match.get("method"), str):
         found["methods"] = [match["method"]]
@@ -123,7 +124,7 @@ def _matched(match: Mapping[str, Any], *, grpc: bool) -> dict[str, Any]:
         str(header.get("name")): [
             ("~*" if header.get("type") == "RegularExpression" else "") + str(header.get("value"))
         ]
-        for header in _mappings(match.get("headers"))
+        for header in mappings(match.get("headers"))
     }
     return {**found, "headers": headers} if headers else found
 
@@ -135,11 +136,3 @@ def _gateway_paths(path: str, kind: object) -> Iterator[str]:
         yield f"~{re.escape(path)}$"
     else:
         yield from _whole_segments(path)
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _mappings(value: object) -> Iterator[Mapping[str, Any]]:
-    return (item for item in value if isinstance(item, dict)) if isinstance(value, list) else iter(())

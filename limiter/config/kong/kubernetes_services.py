@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from limiter.config.kong.entries import Collected, Entry
+from limiter.config.kong.shapes import mapping, mappings
 
 if TYPE_CHECKING:  # It builds on this module.
     from limiter.config.kong.kubernetes import Object
@@ -41,7 +42,7 @@ class Services:
 
     def _port(self, item: "Object | None", port: object) -> object:
         """The number of a port that may be given by its name; the first one where none is given."""
-        ports = [entry for entry in _spec(item).get("ports") or () if isinstance(entry, dict)]
+        ports = list(mappings(_spec(item).get("ports")))
         if isinstance(port, int):
             return port
         named = [entry.get("port") for entry in ports if port in (None, entry.get("name"))]
@@ -63,5 +64,4 @@ class Services:
 
 
 def _spec(item: "Object | None") -> Mapping[str, Any]:
-    spec = item.data.get("spec") if item else None
-    return spec if isinstance(spec, dict) else {}
+    return mapping(item.data.get("spec")) if item else {}

@@ -11,7 +11,7 @@ from limiter.config.kong.references import References
 from limiter.config.kong.schema import Violation
 from limiter.config.notices import Steps, field_name
 from limiter.kong.entities import HTTP, Route, Service
-from limiter.kong.patterns import pythonic
+from limiter.kong.patterns import compiled
 
 PORTS = {"https": 443, "grpcs": 443, "wss": 443, "tls": 443}
 """Of protocols whose usual port is not 80."""
@@ -135,7 +135,7 @@ def _bad_patterns(record: Record) -> list[Violation]:
 
 def _wrong(pattern: str) -> str:
     try:
-        re.compile(pythonic(pattern))
+        compiled(pattern)
     except (re.error, OverflowError, RecursionError) as error:
         return str(error)
     return ""

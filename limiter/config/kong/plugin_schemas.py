@@ -13,6 +13,7 @@ AIRLA = "ai-rate-limiting-advanced"
 RRL = "response-ratelimiting"
 KEY_AUTH = "key-auth"
 BASIC_AUTH = "basic-auth"
+AI_PROXIES = ("ai-proxy", "ai-proxy-advanced")
 
 EVERYWHERE = frozenset({"service", "route", "consumer", "consumer_group"})
 PROTOCOLS = ("grpc", "grpcs", *HTTP)
@@ -35,6 +36,8 @@ class PluginSchema(NamedTuple):
 
 KEY_NAMES = Listed(default=["apikey"], of=Text(check=header_name))
 
+# `hide_credentials` is off unless it is turned on, as Kong has it but for the enterprise edition since 3.14: the key may
+# be the one that the upstream asks for.
 _KEY_AUTH = Fields(
     filled=True,
     fields={
@@ -105,8 +108,8 @@ PLUGINS: Mapping[str, PluginSchema] = {
     RRL: PluginSchema(rrl_schema.SCHEMA, scopes=EVERYWHERE - {"consumer_group"}, renewed=rrl_schema.renewed),
     KEY_AUTH: PluginSchema(_KEY_AUTH, scopes=frozenset({"service", "route"})),
     BASIC_AUTH: PluginSchema(_BASIC_AUTH, scopes=frozenset({"service", "route"})),
-    "ai-proxy": PluginSchema(_target, condensed=_one_target),
-    "ai-proxy-advanced": PluginSchema(
+    AI_PROXIES[0]: PluginSchema(_target, condensed=_one_target),
+    AI_PROXIES[1]: PluginSchema(
         Fields(open=True, fields={"targets": Listed(required=True, of=_target)}), condensed=_targets
     ),
 }

@@ -13,6 +13,7 @@ from limiter.config.kong.precedence import LEVELS, parts
 from limiter.config.kong.reading import Reader, texts
 from limiter.config.kong.references import References
 from limiter.config.kong.schema import Violation
+from limiter.config.kong.shapes import items, mapping
 from limiter.kong.entities import Scope
 
 PARTIAL_PATH = "config.redis"
@@ -106,16 +107,16 @@ class _Plugins:
         """The configuration with the shared parts that it links to; what it says itself comes first."""
         config = entry.data.get("config")
         links = entry.data.get("partials")
-        for index, link in enumerate(links if isinstance(links, list) else []):
-            names = [link.get(key) for key in ("id", "name")] if isinstance(link, dict) else []
+        for index, link in enumerate(items(links)):
+            names = [name for key in ("id", "name") if isinstance(name := mapping(link).get(key), str)]
             partial = next((self._partials[name] for name in names if name in self._partials), None)
-            path = link.get("path", PARTIAL_PATH) if isinstance(link, dict) else PARTIAL_PATH
+            path = mapping(link).get("path", PARTIAL_PATH)
             if partial is None or path != PARTIAL_PATH or not isinstance(config, dict | None):
                 message = "found a partial that is not declared, or not at config.redis"
                 self._collected.problems.append(entry.source.notice(message, "partials", index))
                 continue
-            own = (config or {}).get("redis")
-            config = {**(config or {}), "redis": {**partial, **(own if isinstance(own, dict) else {})}}
+            own = mapping(mapping(config).get("redis"))
+            config = {**mapping(config), "redis": {**partial, **own}}
         return config
 
     def _only(self, entry: Entry, name: str, scope: Scope) -> bool:

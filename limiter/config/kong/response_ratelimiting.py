@@ -16,6 +16,7 @@ from math import ceil
 from typing import NamedTuple
 
 from limiter.config.adapter import Adapted, Named
+from limiter.config.kong.airla_naming import tidy
 from limiter.config.kong.declaration import Declaration, Plugin
 from limiter.config.kong.precedence import Instance, instances
 from limiter.config.kong.redis import redis_settings
@@ -25,7 +26,7 @@ from limiter.ledgers import Ledger
 from limiter.meters import UNIT
 from limiter.plans import PREFIX
 from limiter.rules import KeyLayout, Limit, Rule
-from limiter.units import FINE, MOST
+from limiter.units import FINE, KONG_HEADER, MOST
 from limiter.windows import Unit, Window
 
 NAME = "response-ratelimiting"
@@ -59,7 +60,7 @@ def rules(declaration: Declaration) -> Adapted:
     for instance in instances(declaration, NAME):
         plugin, conditions, choice = instance
         number = labels[plugin.label] = labels.get(plugin.label, 0) + 1
-        label = plugin.label if number == 1 else f"{plugin.label}#{number}"
+        label = plugin.label if number == 1 else f"{plugin.label}-{number}"
         try:
             ledger = _ledger(plugin)
         except ValueError as problem:
@@ -113,8 +114,8 @@ def _counted(label: str, plugin: Plugin) -> Iterator[_Counted]:
             amount = amounts.get(period)
             exact = None if amount is None else amount * scale
             limit = Limit(
-                name=f"{label}/{name}/{period}",
-                meter=f"{UNIT}{NAME}:{name}",
+                name=tidy(f"{label}.{name}.{period}"),
+                meter=f"{UNIT}{KONG_HEADER}{config['header_name'].lower()}:{name}",
                 # A remainder of less than one part is as good as a whole one, while counters move by whole parts.
                 amount=0 if exact is None else min(ceil(exact), MOST),
                 window=_window(period),

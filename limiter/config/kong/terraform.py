@@ -10,8 +10,10 @@ from typing import Any
 from limiter.config.documents import Document
 from limiter.config.kong.declaration import Source
 from limiter.config.kong.entries import Collected, Entry
+from limiter.config.kong.shapes import mapping
 from limiter.config.kong.terraform_files import Expression, Module, plain
-from limiter.config.kong.terraform_values import Reference, Scope, UnknownError, evaluate, expression, pairs
+from limiter.config.kong.terraform_functions import UnknownError, pairs, text
+from limiter.config.kong.terraform_values import Reference, Scope, evaluate, expression
 
 PREFIXES = ("konnect_gateway_", "kong-gateway_")
 PLUGIN = "plugin_"
@@ -30,6 +32,9 @@ QUIET = ("control_plane", "workspace", "data_plane_client_certificate", "control
 """Of no effect on what is limited."""
 OURS = ("control_plane_id", "workspace", "lifecycle", "depends_on", "provider", "timeouts", "count", "for_each")
 """Attributes for Terraform itself, or for Konnect."""
+MOST = 10_000
+"""Copies of one resource."""
+CIRCULAR = "refers to itself"
 FOREIGN = ("service", "route", "consumer", "consumer_group")
 
 
@@ -61,14 +66,14 @@ class _Module:
         for short, reference, source, attributes in sorted(resources, key=lambda found: order.index(_rank(found[0]))):
             self._resource(short, reference, source, attributes)
 
-    def _blocks(self, *path: str) -> Iterator[tuple[Source, Any]]:
-        """The blocks under a path, in all files."""
+    def _blocks(self, *path: str) -> Iterator[tuple[Source, Mapping[str, Any]]]:
+        """What stands under a path, in all files."""
         for document in self._documents:
-            at: Any = document.data
+            at: object = document.data
             for step in path:
-                at = at.get(step) if isinstance(at, dict) else None
+                at = mapping(at).get(step)
             if at is not None:
-                yield Source(document, path), at
+                yield Source(document, path), mapping(at)
 
     def _variable(self, name: str) -> Any:
         for _, block in self._blocks("variable", name):
@@ -95,9 +100,13 @@ class _Module:
                 short = next((kind.removeprefix(prefix) for prefix in PREFIXES if kind.startswith(prefix)), "")
                 if short in QUIET or not short:
                     continue
-                for name, attributes in named.items():
+                for name, attributes in mapping(named).items():
                     at = source.inside(kind, name)
-                    if short in KINDS or short.startswith(PLUGIN):
+                    if not isinstance(attributes, dict):
+                        self._collected.problems.append(
+                            at.notice("found a resource without a name, expected type and name")
+                        )
+                    elif short in KINDS or short.startswith(PLUGIN):
                         yield short, Reference(kind, name), at, attributes
                     else:
                         self._collected.warnings.append(at.notice("has no effect here"))
@@ -105,10 +114,9 @@ class _Module:
     def _resource(self, short: str, reference: Reference, source: Source, attributes: Mapping[str, Any]) -> None:
         try:
             copies = self._copies(attributes)
-        except UnknownError as error:
-            self._collected.problems.append(
-                source.notice(str(error), "for_each" if "for_each" in attributes else "count")
-            )
+        except (UnknownError, RecursionError) as error:
+            message = str(error) if isinstance(error, UnknownError) else CIRCULAR
+            self._collected.problems.append(source.notice(message, "for_each" if "for_each" in attributes else "count"))
             return
         for key, scope in copies:
             self._copy(short, Reference(reference.type, reference.name, key), source, attributes, scope)
@@ -117,12 +125,12 @@ class _Module:
         """The resource, or those that it stands for, with what their expressions may use."""
         if "for_each" in attributes:
             over = evaluate(attributes["for_each"], self._scope)
-            items = [(item, item) for item in over] if isinstance(over, list) else pairs(over)
+            items = [(text(item), item) for item in over] if isinstance(over, list) else pairs(over)
             return [(key, {**self._scope, "each": {"key": key, "value": value}}) for key, value in items]
         if "count" in attributes:
             count = evaluate(attributes["count"], self._scope)
-            if not isinstance(count, int):
-                raise UnknownError("found something else, expected a whole number")
+            if isinstance(count, bool) or not isinstance(count, int) or count > MOST:
+                raise UnknownError(f"found something else, expected a whole number of at most {MOST:,}")
             return [(index, {**self._scope, "count": {"index": index}}) for index in range(count)]
         return [(None, self._scope)]
 
@@ -175,7 +183,7 @@ class _Module:
         except UnknownError as error:
             self._collected.problems.append(source.notice(str(error), *path))
         except RecursionError:
-            self._collected.problems.append(source.notice("refers to itself", *path))
+            self._collected.problems.append(source.notice(CIRCULAR, *path))
         return None, False
 
 

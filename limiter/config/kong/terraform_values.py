@@ -4,23 +4,16 @@ Known are literals, templates and heredocs, variables, locals, references to oth
 arithmetic, comparisons, `for`, and the functions of `FUNCTIONS`. All else is told, never guessed.
 """
 
-import json
-import operator
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from limiter.config.kong import terraform_templates as templates
 from limiter.config.kong.terraform_files import Expression, bare, inner, kind, parsed, plain
+from limiter.config.kong.terraform_functions import FUNCTIONS, UnknownError, pairs, text
+from limiter.config.kong.terraform_operators import folded
 from limiter.config.notices import ConfigError
-
-MOST = 10_000
-"""Steps of one evaluation."""
-
-
-class UnknownError(Exception):
-    """A value that cannot be known here, with the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +28,6 @@ class Reference:
 
 type Scope = Mapping[str, Any]
 """What names stand for: `var`, `local`, `each` and the variables of `for`."""
-
-_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
-_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.DOTALL)
-_HEREDOC = re.compile(r"<<(?P<trim>-?)(?P<mark>[A-Za-z0-9_.-]+)\n(?P<text>.*?)\n?[ \t]*(?P=mark)\s*\Z", re.DOTALL)
-_TEMPLATE = re.compile(r"\$\$\{|%%\{|\$\{|%\{")
 
 
 def evaluate(value: Any, scope: Scope) -> Any:
@@ -91,12 +79,7 @@ def _part(part: Any, scope: Scope) -> str:
         return str(part.value)[1:]
     if kind(part).endswith("Rule"):
         raise UnknownError("directives in templates are not evaluated here")
-    return _ESCAPE.sub(_unescaped, str(part.value))
-
-
-def _unescaped(match: re.Match[str]) -> str:
-    code = match[1] or match[2]
-    return chr(int(code, 16)) if code else _ESCAPES.get(match[3], match[0])
+    return templates.unescaped(str(part.value))
 
 
 def _interpolated(node: Any, scope: Scope) -> Any:
@@ -105,56 +88,9 @@ def _interpolated(node: Any, scope: Scope) -> Any:
     )
 
 
-def text(value: Any) -> str:
-    """A value as a template shows it.
-
-    Raises:
-        UnknownError: it has no text.
-    """
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str | int):
-        return str(value)
-    if isinstance(value, Decimal):
-        return f"{value.normalize():f}"
-    raise UnknownError("a template can only hold texts, numbers and booleans")
-
-
 def _heredoc(node: Any, scope: Scope) -> str:
-    found = _HEREDOC.fullmatch(str(inner(node)[0].value))
-    if not found:
-        raise UnknownError("a heredoc that does not end")
-    lines = found["text"].split("\n")
-    if found["trim"]:
-        indents = [len(line) - len(line.lstrip(" \t")) for line in lines if line.strip()]
-        lines = [line[min(indents, default=0) :] for line in lines]
-    return _template("\n".join(lines) + "\n", scope)
-
-
-def _template(template: str, scope: Scope) -> str:
-    """A heredoc's text with its expressions evaluated. Backslashes mean nothing in it."""
-    out, at = [], 0
-    while mark := _TEMPLATE.search(template, at):
-        out.append(template[at : mark.start()])
-        if mark.group() in ("$${", "%%{"):
-            out.append(mark.group()[1:])
-            at = mark.end()
-            continue
-        if mark.group() == "%{":
-            raise UnknownError("directives in templates are not evaluated here")
-        end = _closing(template, mark.end())
-        out.append(text(expression(template[mark.end() : end], scope)))
-        at = end + 1
-    return "".join(out) + template[at:]
-
-
-def _closing(template: str, start: int) -> int:
-    depth = 1
-    for index in range(start, len(template)):
-        depth += {"{": 1, "}": -1}.get(template[index], 0)
-        if not depth:
-            return index
-    raise UnknownError("an expression in a template that does not end")
+    parts = templates.heredoc(str(inner(node)[0].value))
+    return "".join(part if isinstance(part, str) else text(expression(part.source, scope)) for part in parts)
 
 
 def expression(source: str, scope: Scope) -> Any:
@@ -212,7 +148,7 @@ def _index(node: Any, scope: Scope) -> Any:
     key_node = next(child for child in inner(access) if not kind(child).endswith(("SQB_TOKEN", "DOT_TOKEN")))
     key = int(str(key_node.value)) if kind(key_node) == "IntLiteral" else _node(key_node, scope)
     held = _node(value, scope)
-    if isinstance(held, Reference):
+    if isinstance(held, Reference) and isinstance(key, str | int):
         return Reference(held.type, held.name, key)
     if isinstance(held, list) and isinstance(key, int) and 0 <= key < len(held):
         return held[key]
@@ -238,30 +174,11 @@ def _unary(node: Any, scope: Scope) -> Any:
     raise UnknownError(f"found {str(sign.value).strip()} before something else than a number or a boolean")
 
 
-_LEVELS: tuple[Mapping[str, Callable[[Any, Any], Any]], ...] = (
-    {"*": operator.mul, "/": lambda left, right: Decimal(left) / Decimal(right), "%": operator.mod},
-    {"+": operator.add, "-": operator.sub},
-    {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le},
-    {"==": operator.eq, "!=": operator.ne},
-    {"&&": lambda left, right: left and right},
-    {"||": lambda left, right: left or right},
-)
-"""Operators, those that bind closest first."""
-
-
 def _binary(node: Any, scope: Scope) -> Any:
     """The parser nests operators without regard to which binds closer: they are laid out and then folded by level."""
     items = _laid_out(node)
     values = [_node(item, scope) if index % 2 == 0 else item for index, item in enumerate(items)]
-    for level in _LEVELS:
-        folded = values[:1]
-        for sign, right in zip(values[1::2], values[2::2], strict=True):
-            if sign in level:
-                folded[-1] = _applied(level[sign], folded[-1], right)
-            else:
-                folded += [sign, right]
-        values = folded
-    return values[0]
+    return folded(values)
 
 
 def _laid_out(node: Any) -> list[Any]:
@@ -271,16 +188,6 @@ def _laid_out(node: Any) -> list[Any]:
     left, term = [child for child in inner(node) if not kind(child).endswith("_TOKEN")]
     sign, right = inner(term)
     return [*_laid_out(left), plain(sign).strip(), *(_laid_out(right) if kind(right) == "BinaryOpRule" else [right])]
-
-
-def _applied(apply: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
-    try:
-        value = apply(left, right)
-    except (TypeError, ArithmeticError) as error:
-        raise UnknownError("an operator between values that it does not fit") from error
-    if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value():
-        return int(value)
-    return value
 
 
 def _list(node: Any, scope: Scope) -> list[Any]:
@@ -314,19 +221,6 @@ def _for(node: Any, scope: Scope) -> Any:
     return [value for (value,) in found]
 
 
-def pairs(value: Any) -> list[tuple[Any, Any]]:
-    """Keys and values of what can be gone through.
-
-    Raises:
-        UnknownError: nothing such.
-    """
-    if isinstance(value, Mapping):
-        return sorted(value.items())
-    if isinstance(value, list):
-        return list(enumerate(value))
-    raise UnknownError("found something else, expected a list or a map to go through")
-
-
 def _call(node: Any, scope: Scope) -> Any:
     name, *rest = inner(node)
     called = plain(name)
@@ -340,43 +234,6 @@ def _call(node: Any, scope: Scope) -> Any:
     except (TypeError, ValueError, AttributeError, KeyError, IndexError, InvalidOperation) as error:
         raise UnknownError(f"the function {called} does not take these arguments") from error
 
-
-def _number(value: Any) -> int | Decimal:
-    number = Decimal(text(value))
-    return int(number) if number == number.to_integral_value() else number
-
-
-def _first_known(*values: Any) -> Any:
-    return next(value for value in values if value not in (None, ""))
-
-
-FUNCTIONS: Mapping[str, Callable[..., Any]] = {
-    "tonumber": _number,
-    "tostring": text,
-    "tobool": lambda value: {"true": True, "false": False}[text(value)],
-    "tolist": list,
-    "toset": lambda values: sorted(set(values)),
-    "tomap": dict,
-    "sensitive": lambda value: value,
-    "nonsensitive": lambda value: value,
-    "lower": lambda value: value.lower(),
-    "upper": lambda value: value.upper(),
-    "trimspace": lambda value: value.strip(),
-    "replace": lambda value, old, new: value.replace(old, new),
-    "join": lambda separator, values: separator.join(map(text, values)),
-    "split": lambda separator, value: value.split(separator),
-    "concat": lambda *lists: [item for items in lists for item in items],
-    "merge": lambda *maps: {key: value for each in maps for key, value in each.items()},
-    "keys": sorted,
-    "values": lambda value: [value[key] for key in sorted(value)],
-    "lookup": lambda value, key, *default: value.get(key, *default),
-    "length": len,
-    "coalesce": _first_known,
-    "jsonencode": lambda value: json.dumps(value, separators=(",", ":")),
-    "jsondecode": lambda value: json.loads(value, parse_float=Decimal),
-    "min": min,
-    "max": max,
-}
 
 EVALUATORS: Mapping[str, Callable[[Any, Scope], Any]] = {
     "IntLitRule": _whole,

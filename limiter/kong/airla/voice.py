@@ -53,6 +53,9 @@ class AirlaVoice:
     plain: bool = False
     """A `Retry-After` without prefix is sent, too."""
 
+    def __str__(self) -> str:
+        return f"Kong's ai-rate-limiting-advanced: {self.status} {self.message!r}"
+
     def refuse(self, refusal: Refusal, *, streaming: bool) -> Answer:  # noqa: ARG002 a refusal is never streamed
         """An answer with all header fields of this instance."""
         ours = [standing for standing in refusal.standings if standing.rule.voice == self]

@@ -14,7 +14,7 @@ from limiter.stores.cloud.aws import AwsIssuer
 from limiter.stores.cloud.azure import AzureIssuer
 from limiter.stores.cloud.gcp import GcpIssuer
 from limiter.stores.cloud.tokens import Issuer, Tokens
-from limiter.stores.contract import Clock
+from limiter.stores.contract import Clock, StoreError
 from limiter.stores.redis_dial import Login
 
 EXTRAS: Mapping[type[CloudIdentity], tuple[str, str]] = MappingProxyType(
@@ -30,7 +30,7 @@ class CloudLogins:
         user: of the server; empty where the token names it, or the server has no names.
 
     Raises:
-        ValueError: the cloud's library is not installed.
+        StoreError: the cloud's library is not installed.
     """
 
     def __init__(self, identity: CloudIdentity, user: str, clock: Clock) -> None:
@@ -55,7 +55,7 @@ def _issuer(identity: CloudIdentity, user: str) -> Issuer:
     extra, module = EXTRAS.get(type(identity), ("", ""))
     if module and not _is_installed(module):
         hint = f"expected it to be installed: pip install 'ai-limit[{extra}]'"
-        raise ValueError(f"redis: auth_provider {extra} found no library ({module}), {hint}")
+        raise StoreError(f"redis: auth_provider {extra} found no library ({module}), {hint}")
     match identity:
         case AwsIdentity():
             return AwsIssuer(identity, user)

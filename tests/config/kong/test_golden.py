@@ -9,11 +9,11 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.config.kong.rendering import render
 
 from limiter.config import ConfigError
 from limiter.config.kong.adapter import declare
 from limiter.config.loading import documents
+from tests.config.kong.rendering import render
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "kong"
 CASES = sorted(GOLDEN.glob("*/*.txt"))

@@ -147,6 +147,7 @@ NOBODY: dict[str, Any] = {}
     [
         ("consumer", ALICE, ALICE | {"ip": "192.0.2.9", "credential_id": "key-c"}, BOB),
         ("consumer", NOBODY, {"credential_id": "key-c"}, {"ip": "192.0.2.9"}),
+        ("consumer", {"consumer": "alice"}, {"consumer": "alice", "ip": "192.0.2.9"}, {"consumer": "bob"}),
         ("credential", ALICE, ALICE | {"ip": "192.0.2.9"}, ALICE | {"credential_id": "key-c"}),
         ("credential", NOBODY, {"consumer_id": "id-a"}, {"ip": "192.0.2.9"}),
         ("ip", ALICE, BOB, ALICE | {"ip": "192.0.2.9"}),

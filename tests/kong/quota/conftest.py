@@ -8,7 +8,7 @@ import pytest
 
 from limiter.stores.contract import Store
 from tests.contract.backends import BACKENDS, Backend, Time
-from tests.kong.quota.gateway import Gateway, compiled, plugin
+from tests.kong.quota.gateway import Gateway, plugin
 
 POLICIES: Mapping[str, str] = {"memory": "local", "sqlite": "cluster", "redis": "redis", "postgresql": "cluster"}
 """Store → the plugin's policy that leads to it."""
@@ -49,4 +49,4 @@ def policy(backend: Backend) -> Mapping[str, Any]:
 
 @pytest.fixture
 def gateway(store: Store, clock: Time, policy: Mapping[str, Any]) -> GatewayFactory:
-    return lambda config: Gateway(compiled(plugin({**policy, **config})), store, clock)
+    return lambda config: Gateway.over(store, clock, plugin({**policy, **config}))

@@ -1,11 +1,12 @@
 """One instance of response-ratelimiting between a client and an upstream that counts, without a network."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
+from limiter.bookings import UnservedError
 from limiter.config.documents import read
 from limiter.config.kong.declaration import Declaration, Plugin, Source
 from limiter.config.kong.response_ratelimiting import NAME, rules
@@ -16,11 +17,10 @@ from limiter.decisions import Admission, Refusal
 from limiter.engine import Engine
 from limiter.facts import Facts
 from limiter.kong.entities import GLOBAL, Scope
-from limiter.ledgers import Ledger
 from limiter.meters import Usage
 from limiter.prices import Prices
 from limiter.replies import NativeVoice, Replies
-from limiter.rules import Policy, Rule
+from limiter.rules import Policy
 from limiter.stores.contract import Clock, Store
 from limiter.usage.forecast import Forecast
 
@@ -69,29 +69,26 @@ class Told(NamedTuple):
 
 @dataclass(slots=True)
 class Gateway:
-    """The policy over one store, or over a store for each ledger."""
+    """A policy in force. What a request's facts do not say otherwise is as in `facts`."""
 
-    policy: Policy
-    store: Store | Mapping[Ledger | None, Store]
-    clock: Clock
+    engine: Engine
+    replies: Replies = field(default_factory=lambda: Replies(NativeVoice()))
     facts: Facts = field(default_factory=lambda: Facts(provider="other", ip="127.0.0.1"))
-    engine: Engine = field(init=False)
-    replies: Replies = field(init=False)
 
-    def __post_init__(self) -> None:
-        stores: Mapping[Ledger | None, Store]
-        if isinstance(self.store, Mapping):
-            stores, policy = self.store, self.policy
-        else:
-            stores, policy = {None: self.store}, Policy(tuple(_here(self.policy.rules)))
-        numbers = (f"exchange-{next(_ids)}" for _ in count())
-        self.engine = Engine(policy, stores, Prices((), "free", {}), self.clock, lambda: next(numbers))
-        self.replies = Replies(NativeVoice())
+    @classmethod
+    def over(cls, store: Store, clock: Clock, *plugins: Plugin) -> Self:
+        """All counters in one store, whatever the instances say."""
+        here = Policy(tuple(replace(rule, ledger=None) for rule in compiled(*plugins).rules))
+        return cls(Engine(here, {None: store}, Prices((), "free", {}), clock, lambda: f"exchange-{next(_ids)}"))
 
     async def ask(self, says: str | None = None, **facts: Any) -> Told:
         """A request; `says`: what the upstream counts in its answer, None: nothing."""
         asking = replace(self.facts, **facts)
-        outcome = await self.engine.admit(asking, _measure)
+        try:
+            outcome = await self.engine.admit(asking, _measure)
+        except UnservedError as problem:
+            answer = self.replies.unserved(problem.rule, asking)
+            return Told(answer.status, _lower(answer.headers), {}, answer.body)
         if isinstance(outcome, Refusal):
             answer = self.replies.refuse(outcome, streaming=False)
             return Told(answer.status, _lower(answer.headers), {}, answer.body)
@@ -109,11 +106,6 @@ class Gateway:
 
     async def ask_often(self, number: int, says: str, **facts: Any) -> list[int]:
         return [(await self.ask(says, **facts)).status for _ in range(number)]
-
-
-def _here(all_rules: tuple[Rule, ...]) -> Iterator[Rule]:
-    for rule in all_rules:
-        yield replace(rule, ledger=None)
 
 
 def _lower(fields: tuple[tuple[str, str], ...]) -> dict[str, str]:

@@ -10,12 +10,11 @@ from typing import Any
 
 import pytest
 
-from limiter.config.kong.response_ratelimiting import NOBODY
 from limiter.kong.entities import Scope
 from limiter.stores.contract import Store
 from tests.contract.backends import Backend, Time
 from tests.kong.quota.conftest import GatewayFactory
-from tests.kong.quota.gateway import Gateway, Told, compiled, limits, plugin
+from tests.kong.quota.gateway import Gateway, Told, limits, plugin
 
 MINUTE = 60_000
 USED_UP = [200] * 6
@@ -90,7 +89,7 @@ class TestScopes:
         self, store: Store, clock: Time, policy: Mapping[str, Any]
     ) -> None:
         instance = plugin({**policy, **limits(video={"second": 6})}, Scope(service="s"))
-        kong = Gateway(compiled(instance), store, clock)
+        kong = Gateway.over(store, clock, instance)
         for route in ("one", "two"):
             assert await kong.ask_often(3, "video=1, test=6", service="s", route=route) == [200] * 3
 
@@ -105,7 +104,7 @@ class TestScopes:
     ) -> None:
         on_route = plugin({**policy, **limits(video={"second": 3})}, Scope(route="r"))
         on_both = plugin({**policy, **limits(video={"second": 4})}, Scope(route="r", consumer="one"))
-        kong = Gateway(compiled(on_route, on_both), store, clock)
+        kong = Gateway.over(store, clock, on_route, on_both)
 
         assert await kong.ask_often(4, "video=1", route="r", consumer_id="one") == [200] * 4
         told = await kong.ask("video=1", route="r", consumer_id="one")
@@ -119,7 +118,7 @@ class TestScopes:
     async def test_an_instance_without_a_route_is_shared_by_all_routes(
         self, scope: Scope, store: Store, clock: Time, policy: Mapping[str, Any]
     ) -> None:
-        kong = Gateway(compiled(plugin({**policy, **limits(video={"second": 6})}, scope)), store, clock)
+        kong = Gateway.over(store, clock, plugin({**policy, **limits(video={"second": 6})}, scope))
         for number in range(6):
             assert (await kong.ask("video=1", consumer_id=scope.consumer, route=str(number))).status == 200
 
@@ -363,37 +362,6 @@ async def test_25_26_27_all_periods_are_counted_configured_or_not(
     clock.advance(1000)
     await kong.ask("video=1")
     remaining(await gateway(seen).ask(), **{f"video_{period}": "9" if period == "second" else "7"})
-
-
-@pytest.mark.parametrize(
-    ("now", "starts"),
-    [
-        (1_424_217_600, {"month": 1_422_748_800_000, "year": 1_420_070_400_000, "day": 1_424_217_600_000}),
-        (1_709_208_000, {"month": 1_706_745_600_000, "year": 1_704_067_200_000, "hour": 1_709_208_000_000}),
-    ],
-)
-async def test_keys_are_kongs(
-    now: int, starts: dict[str, int], store: Store, clock: Time, policy: Mapping[str, Any]
-) -> None:
-    clock.now = now * 1000
-    instance = plugin({**policy, **limits(video={"year": 10})}, Scope(route="the-route"))
-    told = await Gateway(compiled(instance), store, clock).engine.admit(
-        _facts(route="the-route", consumer_id="the-consumer"), _nothing
-    )
-
-    keys = [item.charge.key.partition("response-ratelimit:")[2] for item in told.planned]  # type: ignore[union-attr]
-    for period, start in starts.items():
-        assert f"the-route:{NOBODY}:the-consumer:{start}:video:{period}" in keys
-
-
-def _facts(**facts: str) -> Any:
-    from limiter.facts import Facts
-
-    return Facts(ip="127.0.0.1", **facts)  # type: ignore[arg-type]
-
-
-async def _nothing() -> Any:
-    raise AssertionError("nothing reserves")
 
 
 async def test_months_and_years_keep_their_counts_to_the_last_day(gateway: GatewayFactory, clock: Time) -> None:

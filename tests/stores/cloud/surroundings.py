@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from limiter.counters import Charge
 from limiter.redis_settings import RedisSettings, Timeouts
+from limiter.stores.cloud.logins import CloudLogins
 from limiter.stores.redis_store import RedisStore
 
 CHARGE = Charge("{ai-limit}:key", 10**9, 1, 1, 3_600_000)
@@ -20,3 +21,9 @@ async def opened(settings: RedisSettings, **more: object) -> AsyncIterator[Redis
         yield store
     finally:
         await store.close()
+
+
+async def acquire_once(settings: RedisSettings, logins: CloudLogins) -> None:
+    """Over a connection of its own."""
+    async with opened(settings, logins=logins) as store:
+        assert (await store.acquire("a", [CHARGE])).admitted

@@ -15,13 +15,12 @@ from limiter.redis_settings import Credentials, RedisSettings, Timeouts
 from limiter.stores.cloud.azure import principal
 from limiter.stores.cloud.logins import CloudLogins
 from limiter.stores.contract import StoreError, wall_clock
-from limiter.stores.redis_store import RedisStore
 from tests.contract.backends import Time
 from tests.e2e.certificates import Certificates
 from tests.servers.guarded import Guarded
 from tests.servers.provider import Answer, Provider, Question, provider
 from tests.servers.valkey import Server, until
-from tests.stores.cloud.surroundings import CHARGE, PATIENT, opened
+from tests.stores.cloud.surroundings import CHARGE, PATIENT, acquire_once, opened
 
 APPLICATION = AzureIdentity("the-client", "the-secret", "the-tenant")
 OBJECT = "11111111-2222-3333-4444-555555555555"
@@ -131,34 +130,26 @@ async def test_while_entra_is_down_a_token_serves_as_long_as_it_lasts(
     async with Guarded(server.address, entra.admit, clock) as guard:
         settings = RedisSettings(guard.address, identity=APPLICATION, timeouts=PATIENT)
         logins = CloudLogins(APPLICATION, "", clock)
-        await _acquire(settings, logins)
+        await acquire_once(settings, logins)
         authority.failure = (
             401,
             {"error": "invalid_client", "error_description": "AADSTS7000215: the-secret is wrong"},
         )
         clock.advance(3 * MINUTE)
-        await _acquire(settings, logins)
+        await acquire_once(settings, logins)
         clock.advance(MINUTE)
         began = time.monotonic()
         with pytest.raises(
             StoreError, match=r"Azure: no token from.*: ClientAuthenticationError AADSTS7000215$"
         ) as caught:
-            await _acquire(settings, logins)
+            await acquire_once(settings, logins)
         assert "the-secret" not in repr(caught.value)
         authority.failure = None
         entra.lifetime = 600
         clock.advance(2000)
-        await _acquire(settings, logins)
+        await acquire_once(settings, logins)
         assert time.monotonic() - began < 5
         assert (guard.dropped, guard.refused) == (0, 0)
-
-
-async def _acquire(settings: RedisSettings, logins: CloudLogins) -> None:
-    store = RedisStore(settings, logins=logins)
-    try:
-        assert (await store.acquire("a", [CHARGE])).admitted
-    finally:
-        await store.close()
 
 
 async def test_a_slow_entra_costs_the_connect_timeout(server: Server, entra: Entra, authority: Provider) -> None:
@@ -167,7 +158,7 @@ async def test_a_slow_entra_costs_the_connect_timeout(server: Server, entra: Ent
     logins = CloudLogins(APPLICATION, "", wall_clock)
     began = time.monotonic()
     with pytest.raises(StoreError, match="no token from the identity provider in time"):
-        await _acquire(settings, logins)
+        await acquire_once(settings, logins)
     assert time.monotonic() - began < 2
     authority.ready.set()
     # The fetch goes on meanwhile, and serves whoever comes next.

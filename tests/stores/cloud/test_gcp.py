@@ -14,13 +14,12 @@ from limiter.redis_settings import RedisSettings
 from limiter.stores.cloud.gcp import SCOPE
 from limiter.stores.cloud.logins import CloudLogins
 from limiter.stores.contract import StoreError, wall_clock
-from limiter.stores.redis_store import RedisStore
 from limiter.stores.redis_urls import parse_url
 from tests.contract.backends import Time
 from tests.servers.guarded import Guarded
 from tests.servers.provider import Answer, Provider, Question, provider
 from tests.servers.valkey import Server
-from tests.stores.cloud.surroundings import CHARGE, HOUR, PATIENT, opened
+from tests.stores.cloud.surroundings import CHARGE, HOUR, PATIENT, acquire_once, opened
 
 FOREVER = 10**18
 
@@ -85,15 +84,6 @@ def account(key: rsa.RSAPrivateKey, tokens: Provider) -> str:
     )
 
 
-async def acquire(settings: RedisSettings, logins: CloudLogins) -> None:
-    """Over a new connection."""
-    store = RedisStore(settings, logins=logins)
-    try:
-        assert (await store.acquire("a", [CHARGE])).admitted
-    finally:
-        await store.close()
-
-
 async def test_a_service_account_logs_in_with_its_key(server: Server, google: Google, account: str) -> None:
     async with Guarded(server.address, google.admit, wall_clock) as guard:
         settings = RedisSettings(guard.address, identity=GcpIdentity(account), timeouts=PATIENT)
@@ -148,15 +138,15 @@ async def test_connections_outlive_their_tokens_and_new_ones_bring_new_tokens(
             await store.acquire("a", [CHARGE])
             tokens.failure = (400, {"error": "invalid_grant", "error_description": "the key is no more"})
             clock.advance(HOUR * 9 // 10)
-            await acquire(settings, logins)
+            await acquire_once(settings, logins)
             clock.advance(HOUR // 10)
             began = time.monotonic()
             with pytest.raises(StoreError, match=r"Google: no token from.*: RefreshError invalid_grant$"):
-                await acquire(settings, logins)
+                await acquire_once(settings, logins)
             assert time.monotonic() - began < 5
             await store.acquire("b", [CHARGE])
         assert guard.shown == ["ya29.0"] * 2
         tokens.failure = None
         clock.now = wall_clock() + 10_000
-        await acquire(settings, CloudLogins(identity, "", clock))
+        await acquire_once(settings, CloudLogins(identity, "", clock))
         assert guard.shown[-1] == "ya29.1"

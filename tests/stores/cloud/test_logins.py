@@ -157,5 +157,9 @@ def test_a_missing_library_is_named_at_the_start(
     monkeypatch: pytest.MonkeyPatch, identity: CloudIdentity, module: str, extra: str
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ValueError, match=rf"{module}.*pip install 'ai-limit\[{extra}\]'"):
-        RedisStore(RedisSettings(identity=identity))
+    hint = rf"{module}.*pip install 'ai-limit\[{extra}\]'"
+    with pytest.raises(StoreError, match=hint):
+        open_store(RedisSettings(identity=identity))
+    # Of a URL it is known where it stands in a configuration.
+    with pytest.raises(ValueError, match=hint):
+        open_store(f"rediss://h?auth_provider={extra}")
