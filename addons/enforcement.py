@@ -93,7 +93,7 @@ class Enforcement:
             # What model it is for cannot be told, so neither can which limits apply.
             give(flow, failure(facts, 400, f"ai-limit: {ask.problem}"))
             return
-        if upgrades(flow.request.method, headers):
+        if upgrades(flow.request.method, headers) and not endpoint.opaque:
             if endpoint.protocol:
                 open_session(flow, ask, facts)
             else:

@@ -125,13 +125,14 @@ class Exchange:
             usage = replace(usage, units={**usage.units, **units})
         booked = await self.engine.settle(self.admission, usage, model, local=self.ask.endpoint.local)
         logger.info(
-            "ai-limit: %s %s %r: %d + %d tokens, $%.6f%s",
+            "ai-limit: %s %s %r: %d + %d tokens, $%.6f (%s)%s",
             self.ask.endpoint.provider,
             self.ask.endpoint.name,
             self.ask.model,
             booked.prompt_tokens,
             booked.completion_tokens,
             (booked.cost or 0) / NANO,
+            booked.price_source or "no price",
             " (estimated)" if booked.estimated else "",
         )
 

@@ -27,11 +27,16 @@ def fields(headers: http.Headers) -> dict[str, str]:
     return joined
 
 
-def fields_of(headers: http.Headers) -> tuple[tuple[str, str], ...]:
-    """Header fields one by one, in their order, with lower-case names."""
-    return tuple(
-        [(name.decode("latin-1").lower(), value.decode("utf-8", "surrogateescape")) for name, value in headers.fields]
-    )
+def fields_of(headers: http.Headers, authority: str = "") -> tuple[tuple[str, str], ...]:
+    """Header fields one by one, in their order, with lower-case names.
+
+    Args:
+        authority: what HTTP/2 has in place of the field `host`.
+    """
+    found = [
+        (name.decode("latin-1").lower(), value.decode("utf-8", "surrogateescape")) for name, value in headers.fields
+    ]
+    return (("host", authority), *found) if authority and "host" not in headers else tuple(found)
 
 
 def endpoint_of(request: http.Request, headers: dict[str, str], directory: Directory) -> Endpoint | None:
@@ -74,7 +79,7 @@ def facts_of(flow: http.HTTPFlow, headers: dict[str, str], ask: Ask, trusted_pee
         session=identity.session(headers),
         machine=MACHINE,
         headers=headers,
-        fields=fields_of(request.headers),
+        fields=fields_of(request.headers, request.authority),
         query=parameters,
         cookies=dict(request.cookies.items()),
     )

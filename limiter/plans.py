@@ -38,8 +38,8 @@ NOTHING_HELD = Held(Usage(), Usage(), Usage())
 class Plan:
     """A limit, ready to be charged: the parts that requests or windows share are worked out once."""
 
-    __slots__ = ("_blocks", "_counts", "_fixed", "_laid", "_layout", "_outlives", "_readers", "asked", "limit", "meter", "reserves",
-        "rule", "settles")  # fmt: skip
+    __slots__ = ("_blocks", "_counts", "_fixed", "_laid", "_layout", "_outlives", "_readers", "asked", "limit", "meter",
+        "reserves", "rule", "settles")  # fmt: skip
 
     def __init__(self, rule: Rule, limit: Limit) -> None:
         self.rule = rule

@@ -6,7 +6,7 @@ from itertools import count
 
 import pytest
 
-from limiter.bookings import Bookings
+from limiter.bookings import Bookings, UnservedError
 from limiter.counters import Acquired, Charge, Correction
 from limiter.facts import Facts
 from limiter.ledgers import Ledger
@@ -107,3 +107,12 @@ async def test_parallel_batches_never_pass_either_limit() -> None:
     admitted = sum(await asyncio.gather(*(desk.acquire() for _ in range(60))))
     assert admitted <= 20
     assert await desk.used() == [admitted, admitted]
+
+
+async def test_a_store_that_does_not_answer_is_told_with_a_rule_of_it() -> None:
+    desk = Desk(rule("a", 1), rule("b", 1, OTHER), other=Away())
+
+    with pytest.raises(UnservedError, match="away") as problem:
+        await desk.acquire()
+
+    assert problem.value.rule is desk.rules[1]

@@ -81,7 +81,7 @@ async def used(engine: Engine) -> int:
 
 
 @pytest.mark.parametrize("window", ["fixed", "sliding"])
-@pytest.mark.parametrize("reserve", ["none", "estimate", "maximum"])
+@pytest.mark.parametrize("reserve", ["none", "prompt", "estimate", "maximum"])
 async def test_requests_that_cross_the_end_of_every_window_are_counted(
     window: str, reserve: str, make: Make, clock: Clock
 ) -> None:
@@ -99,7 +99,7 @@ async def test_requests_that_cross_the_end_of_every_window_are_counted(
     assert passed <= 10
 
 
-@pytest.mark.parametrize(("reserve", "carried"), [("none", 700), ("estimate", 400), ("maximum", 0)])
+@pytest.mark.parametrize(("reserve", "carried"), [("none", 700), ("prompt", 600), ("estimate", 400), ("maximum", 0)])
 async def test_what_the_ended_window_did_not_hold_counts_in_the_one_that_follows(
     reserve: str, carried: int, make: Make, clock: Clock
 ) -> None:
@@ -119,6 +119,16 @@ async def test_usage_settled_within_the_window_replaces_the_hold(make: Make, clo
     await engine.settle(admission, tokens(30))
 
     assert await used(engine) == 30
+
+
+async def test_a_held_prompt_stays_when_the_answer_is_never_seen(make: Make, clock: Clock) -> None:
+    """And refuses a request whose own does not fit, unless the budget is empty."""
+    engine = make("amount: 150 tokens per day, reserve: prompt")
+    admission = await admitted(engine)
+    assert (await refused(engine)).need == 100
+    del admission
+    clock.now += LEASE + 1
+    assert (await refused(engine)).used == 100
 
 
 async def test_what_was_never_sent_is_given_back(make: Make) -> None:

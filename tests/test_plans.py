@@ -246,3 +246,11 @@ class TestForeignLimits:
     def test_custom_units_may_be_given_back(self) -> None:
         (plan,) = select(limit(meter="unit:videos"))
         assert plan.consumed(FACTS, Usage(units={"videos": -2})) == -2
+
+    def test_a_counter_may_outlive_its_window(self) -> None:
+        """It lives from its first booking on, and at least to the window's end if another program has made it."""
+        layout = KeyLayout("kong:", (":", ""), lives=90_000)
+        charge = charge_of(limit(key=layout))
+        assert (charge.key, charge.ttl, charge.expires_at) == ("kong::1795639680000", 90_000, 0)
+        assert (charge.start, charge.size, charge.until) == (1_795_639_680_000, 60_000, 1_795_639_740_000)
+        assert charge_of(limit()).until == 0

@@ -68,3 +68,14 @@ def test_durations_have_two_units_at_most(seconds: int, expected: str) -> None:
 
 def test_instants_are_in_utc_and_whole_seconds() -> None:
     assert instant(1_795_651_200_999) == "2026-11-26T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("meter", "amount", "expected"),
+    [
+        ("unit:header:x-videos", 100_000_000, "100 x-videos per day"),
+        ("unit:header:x-used:my videos", 1_234_567_890_000, "1,234,567.89 my videos per day"),
+    ],
+)
+def test_custom_units_go_by_the_last_part_of_their_names(meter: str, amount: int, expected: str) -> None:
+    assert allowance(Limit("a", meter, amount, Window("fixed", 1, "day"), scale=10**6)) == expected

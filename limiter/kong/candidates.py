@@ -56,6 +56,7 @@ class Shelf:
         self._lengths = sorted({len(prefix) for prefix in self._prefixes})
 
     def find(self, path: str) -> Iterator[Candidate]:
+        """All whose prefix the path begins with, and all with an expression."""
         yield from self._others
         for length in self._lengths:
             if length > len(path):
@@ -103,11 +104,13 @@ def _header(name: str, exact: frozenset[str], patterns: list[re.Pattern[str]]) -
 
 
 def split_host(host: str) -> tuple[str, int | None]:
+    """A host of a route as name and port."""
     name, colon, port = host.rpartition(":")
     return (name, int(port)) if colon and port.isascii() and port.isdigit() else (host, None)
 
 
 def is_host(wanted: str, host: str, port: int) -> bool:
+    """Whether a request's host and port are what a route wants."""
     name, number = split_host(wanted)
     if number is not None and number != port:
         return False

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
-from math import inf
 
 from limiter.facts import Facts
 from limiter.meters import Usage
@@ -37,4 +36,5 @@ class Function:
         """
         if not number > 0:
             return 0
-        return most if number == inf else min(round(number * self.scale), most)
+        scaled = number * self.scale
+        return most if scaled >= most else round(scaled)

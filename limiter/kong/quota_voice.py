@@ -96,7 +96,8 @@ class QuotaVoice:
         value = next((value for name, value in response if name == self.header), "")
         used = {name: number for name, number in increments(value, self._names).items() if not isnan(number)}
         fields = self._fields(lefts, used)
-        removed = frozenset({self.header})
+        # What another gateway on the way has told by the same names gives way.
+        removed = frozenset({self.header, *(name.lower() for name, _ in fields)})
         if any(used.get(quota.name, 0) > 0 and number <= 0 for quota, _, number in lefts):
             return Heard(fields, removed=removed, answer=Answer(STOPPED, _for_grpc(response, facts), b""))
         units = {

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from urllib.parse import quote, unquote
 
 from limiter.facts import Facts
 from limiter.kong.paths import normal
@@ -14,8 +15,13 @@ def _asked(facts: Facts) -> str:
     return normal(facts.target.partition("?")[0]) if facts.route and facts.target else facts.path
 
 
+def within(path: str) -> str:
+    """The dimension whose value is the path itself, for requests of it or of what lies below it."""
+    return f"within:{quote(path)}"  # A bar would part it from the next dimension.
+
+
 def _within(path: str) -> Callable[[Facts], str]:
-    """The path itself, for requests of it or of what lies below it."""
+    path = unquote(path)
     below = path if path.endswith("/") else f"{path}/"
 
     def read(facts: Facts) -> str:

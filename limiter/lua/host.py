@@ -85,9 +85,14 @@ FUNCTIONS: dict[str, Callable[..., Answer]] = {
 
 
 def guarded(function: Callable[..., Answer]) -> Callable[..., Answer]:
-    """The function, answering nil to arguments that it cannot take: an exception would carry Python into Lua."""
+    """The function, answering nil to arguments that it cannot take.
+
+    An exception would carry Python into Lua, and a table with fields of its own could pass for a Python object.
+    """
 
     def call(*arguments: object) -> Answer:
+        if not all(isinstance(argument, bytes | int | float | None) for argument in arguments):
+            return None
         try:
             return function(*arguments)
         except Exception:  # noqa: BLE001 whatever it is, it must not get out

@@ -135,8 +135,9 @@ async def start(bounds: Bounds, ended: Callable[[Process, int], None]) -> Proces
         popen, channel = await asyncio.to_thread(_spawn, bounds)
     except (OSError, RuntimeError) as problem:  # Where the loop is being shut down, no thread can be had.
         raise WorkerError(str(problem)) from problem
-    _, process = await loop.create_connection(lambda: Process(popen, lost), sock=channel)
+    process = Process(popen, lost)
     process.expect(ready.set_result)
+    await loop.create_connection(lambda: process, sock=channel)
     late = loop.call_later(STARTING, process.kill)
     try:
         reply = await ready

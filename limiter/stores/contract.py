@@ -36,6 +36,10 @@ class StoreError(Exception):
     """The store could not answer: unreachable, too slow, full, damaged. Whether anything was booked is unknown."""
 
 
+class UnsoundError(StoreError):
+    """The store works and has booked nothing: a key holds what is no counter, or what cannot grow any more."""
+
+
 class Store(Protocol):
     """Where counters live."""
 

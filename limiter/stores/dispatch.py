@@ -14,8 +14,9 @@ from limiter.stores.view import Part, View
 
 MOST = 500
 """Counters of one batch; of more, there are several batches, so that others are not kept waiting for long."""
-TRIES = 20
-"""Times that a batch is sent to a store that answers otherwise. It may hold what no store can book."""
+TRIES = 300
+"""Times, one a second, that a batch is sent to a store that answers otherwise. It may hold what no store can book, or
+lie in a slot of a cluster that is on the move."""
 
 log = logging.getLogger(__name__)
 

@@ -43,6 +43,7 @@ class Outage:
         """Why it was found to be away."""
         self._clock = clock
         self._warned: int | None = None
+        self._complained: int | None = None
         self._announce = False
         """To be said when it is over."""
 
@@ -51,15 +52,26 @@ class Outage:
         self.problem = problem
         self.away = True
         now = self._clock()
-        if self._warned is None or not 0 <= now - self._warned < SILENCE:
+        if _long_ago(self._warned, now):
             self._warned = now
             self._announce = True
             log.warning(
                 "the store does not answer (%s); until it does: %s; so far %s", problem, self.instead, str(self.tally)
             )
 
+    def unsound(self, problem: StoreError) -> None:
+        """A call failed by what it is about, and others will not: the store is there."""
+        now = self._clock()
+        if _long_ago(self._complained, now):
+            self._complained = now
+            log.warning("a counter cannot be used (%s); for its requests: %s", problem, self.instead)
+
     def announce(self) -> None:
         """Says that it is over, if it is and that it had begun was said."""
         if self._announce and not self.away:
             self._announce = False
             log.info("the store answers again; so far %s", str(self.tally))
+
+
+def _long_ago(before: int | None, now: int) -> bool:
+    return before is None or not 0 <= now - before < SILENCE

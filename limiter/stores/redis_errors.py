@@ -9,7 +9,7 @@ import ssl
 
 from redis import exceptions
 
-from limiter.stores.contract import StoreError
+from limiter.stores.contract import StoreError, UnsoundError
 
 CODES = {
     "CLUSTERDOWN": "the cluster does not serve all its keys",
@@ -29,6 +29,8 @@ CODES = {
     "WRONGTYPE": "a key holds something else than a counter",
 }
 """Error codes of servers, of redis.lua, and NOMASTER of redis_servers.py."""
+UNSOUND = ("NOTCOUNTER", "OVERFLOW", "WRONGTYPE")
+"""Those that are about a key and not about the server."""
 PHRASES = {
     "unknown command": "the server does not know the command",
     "DB index": "the server has no such database",
@@ -93,6 +95,15 @@ class RefusedError(StoreError):
     def __init__(self, where: object, error: exceptions.ResponseError) -> None:
         super().__init__(f"{where}: {describe(error)}")
         self.error = error
+
+
+class UnsoundCounterError(RefusedError, UnsoundError):
+    """It is about what lies under a key."""
+
+
+def refused(where: object, error: exceptions.ResponseError) -> RefusedError:
+    """The error of one call."""
+    return (UnsoundCounterError if code(error) in UNSOUND else RefusedError)(where, error)
 
 
 class LostError(StoreError):

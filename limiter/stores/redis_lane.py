@@ -14,7 +14,7 @@ from limiter.redis_settings import RedisSettings
 from limiter.stores.batches import Batches
 from limiter.stores.contract import StoreError
 from limiter.stores.redis_dial import Connection
-from limiter.stores.redis_errors import RefusedError, forbids_digests, is_unknown_script, lost
+from limiter.stores.redis_errors import forbids_digests, is_unknown_script, lost, refused
 from limiter.stores.redis_script import Call
 
 MOST_AT_ONCE = 256
@@ -175,7 +175,7 @@ class Lane:
                     elif again is not None and isinstance(problem, exceptions.ReadOnlyError):
                         again.append(item)
                     elif not item.reply.done():
-                        item.reply.set_exception(RefusedError(self._where, problem))
+                        item.reply.set_exception(refused(self._where, problem))
                 else:
                     if not item.reply.done():
                         item.reply.set_result(reply)

@@ -11,7 +11,8 @@ what was free at the last exchange. `scripts/bench sync` measures it. With a `sy
 of this module, a limit is never passed; with a negative one nothing is exchanged, and each node spends all of it.
 
 Reservations of this node stand at the shared store as one hold, which every exchange replaces: it vanishes with its
-lease if the node is killed. In the moment between the two steps of an exchange it is missing there.
+lease if the node is killed. In the moment between the two steps of an exchange it is missing there. So what an exchange
+costs grows with what is reserved on the node at the time.
 """
 
 import asyncio

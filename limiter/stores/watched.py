@@ -14,7 +14,7 @@ from itertools import batched
 from typing import Any
 
 from limiter.counters import Acquired, Charge, Correction
-from limiter.stores.contract import LEASE, Clock, Store, StoreError
+from limiter.stores.contract import LEASE, Clock, Store, StoreError, UnsoundError
 from limiter.stores.outages import Outage, Tally
 from limiter.stores.owed import Owed
 from limiter.stores.timely import Timely
@@ -83,6 +83,9 @@ class Watched:
             return
         try:
             await self._ask(self._store.settle, *self.owed.restated(id, corrections))
+        except UnsoundError:
+            self.tally.lost += 1
+            raise
         except StoreError as problem:
             self.owed.settled(id, corrections)
             raise StoreError(f"{problem}; to be booked when it is back") from problem
@@ -109,6 +112,10 @@ class Watched:
             raise StoreError(f"away: {self._outage.problem}")
         try:
             return await call(*args, **kwargs)
+        except UnsoundError as problem:
+            self.tally.failures += 1
+            self._outage.unsound(problem)
+            raise
         except StoreError as problem:
             self.tally.failures += 1
             self._outage.failed(problem)

@@ -16,8 +16,8 @@ what it takes GPT, a run of line feeds old Llamas. Only a token for each byte wo
 
 What is not bounded: tools of the provider that take several rounds, each of which is billed with the whole context, or
 more than `tools.SEARCHES` searches where the request sets no number; a provider that ignores the request's limit on
-its output; a model that the provider or a gateway answers with in place of the one asked for; a dearer service tier
-that an account has by default.
+its output; a model that the provider or a gateway answers with in place of the one asked for, or asks beside it
+(Anthropic's advisors); a dearer service tier, or a dearer place, that an account has by default.
 """
 
 import math

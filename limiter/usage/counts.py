@@ -42,7 +42,8 @@ class Counts:
     cache_creation_1h: Sums = ()
     reasoning: Sums = ()
     apart: Sums = ()
-    """What of the above stands beside the format's own two numbers of input and output."""
+    """What of the above stands beside the format's own two numbers of input and output. So does what only the total
+    shows, by itself."""
     prompt_audio: Sums = ()
     completion_audio: Sums = ()
     prompt_image: Sums = ()
@@ -104,7 +105,9 @@ def read(table: Counts, native: Mapping[str, Any], tier: str = "") -> Usage | No
     if prompt is completion is total is cost is None and not units:
         return None
     audio = _first(native, table.prompt_audio) or 0
+    told = None if prompt is completion is None else (prompt or 0) + (completion or 0)
     prompt, completion, total = _whole(prompt, completion, total, audio)
+    hidden = 0 if told is None else prompt + completion - told
     creation = min(_first(native, table.cache_creation) or 0, prompt)
     tier = next((name for path in table.tier if (name := text(dig(native, path)))), tier)
     return Usage(
@@ -116,7 +119,7 @@ def read(table: Counts, native: Mapping[str, Any], tier: str = "") -> Usage | No
         cache_creation_tokens=creation,
         cache_creation_1h_tokens=min(_first(native, table.cache_creation_1h) or 0, creation),
         reasoning_tokens=min(_first(native, table.reasoning) or 0, completion),
-        apart_tokens=min(_first(native, table.apart) or 0, prompt + completion),
+        apart_tokens=min((_first(native, table.apart) or 0) + hidden, prompt + completion),
         prompt_audio_tokens=min(audio, prompt),
         completion_audio_tokens=min(_first(native, table.completion_audio) or 0, completion),
         prompt_image_tokens=min(_first(native, table.prompt_image) or 0, prompt),

@@ -51,22 +51,22 @@ async def _measure(job: Job, times: int, concurrency: int, server_cpu: Callable[
     return Measured(times / wall, cpu / times * 1e6, (server_cpu() - before) / times * 1e6)
 
 
-def decisions(store: Store, consumers: int = CONSUMERS) -> Callable[[int], Job]:
-    """Acquires of three limits, one of them sliding, with holds."""
-    return lambda tag: lambda number: store.acquire(f"{tag}:{number}", charges(number % consumers))
+def decisions(store: Store, consumers: int = CONSUMERS, *, hold: bool = True) -> Callable[[int], Job]:
+    """Acquires of three limits, one of them sliding."""
+    return lambda tag: lambda number: store.acquire(f"{tag}:{number}", charges(number % consumers, hold=hold))
 
 
 @cache
-def charges(consumer: int) -> list[Charge]:
+def charges(consumer: int, *, hold: bool = True) -> list[Charge]:
     """Three limits. Made once, since what that takes is not the store's."""
     start = int(time.time() * 1000) // HOUR * HOUR
     name = f"{consumer:032x}"
     tokens = "{ai-limit}:tokens:1h~"
     return [
         Charge(f"{{ai-limit}}:requests:1h:{start}:{name}", 10**12, 1, 1, 0, start + HOUR),
-        Charge(f"{{ai-limit}}:daily:1d:{start}:{name}", 10**15, 50, 50, 0, start + 24 * HOUR, hold=True),
+        Charge(f"{{ai-limit}}:daily:1d:{start}:{name}", 10**15, 50, 50, 0, start + 24 * HOUR, hold=hold),
         Charge(
             f"{tokens}:{start}:{name}", 10**15, 9, 9, 0, start + 2 * HOUR,
-            f"{tokens}:{start - HOUR}:{name}", start, HOUR, hold=True,
+            f"{tokens}:{start - HOUR}:{name}", start, HOUR, hold=hold,
         ),
     ]  # fmt: skip

@@ -7,6 +7,7 @@ at different moments. The bound is what all others can admit while a node does n
 import asyncio
 import random
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from limiter.counters import Acquired, Charge
 from limiter.stores.contract import LEASE, Store
@@ -28,9 +29,20 @@ RATES = (0.0, 0.02, 0.1, 0.5, 1.0, 5.0, -1.0)
 
 def overshoot() -> None:
     """Prints how far a window was passed at most, and how many calls a decision costs the shared store."""
-    show(head("sync_rate", "admitted", "over", "bound", "calls/decision"))
+    show(head("sync_rate", "admitted", "over", "bound", "calls each"))
     for rate in RATES:
-        asyncio.run(_overshoot(rate))
+        most, bound, calls = asyncio.run(simulate(rate))
+        bounded = verdict(most, bound, least=False, form="d")
+        show(row(f"{rate:g} s", f"{most}", f"{most / LIMIT - 1:.1%}", bounded, f"{calls:.3f}"))
+
+
+class Outcome(NamedTuple):
+    most: int
+    """Requests that were admitted in one window."""
+    bound: int
+    """What all nodes together should admit at most."""
+    calls: float
+    """Of the shared store, for each decision."""
 
 
 class _Counted(MemoryStore):
@@ -46,7 +58,8 @@ class _Counted(MemoryStore):
         pass
 
 
-async def _overshoot(rate: float) -> None:
+async def simulate(rate: float, windows: int = WINDOWS) -> Outcome:
+    """Some windows of requests, with one setting of `sync_rate`."""
     clock = Time()
     shared = _Counted(clock)
     # They are told when to exchange.
@@ -57,7 +70,7 @@ async def _overshoot(rate: float) -> None:
     due = [clock.now + chance.randrange(period) for _ in synced]
     asked = [clock.now + chance.randrange(GAP) for _ in nodes]
     admitted: dict[int, int] = {}
-    for now in range(clock.now, clock.now + WINDOWS * WINDOW):
+    for now in range(clock.now, clock.now + windows * WINDOW):
         clock.now = now
         start = now - now % WINDOW
         charge = Charge(f"{start}", LIMIT, 1, 1, 0, start + WINDOW)
@@ -69,11 +82,8 @@ async def _overshoot(rate: float) -> None:
                 asked[place] += GAP
                 answer = await store.acquire(f"{place}:{now}", [charge])
                 admitted[start] = admitted.get(start, 0) + answer.admitted
-    most = max(admitted.values())
-    unheard = WINDOW if rate < 0 else period
-    bound = LIMIT + min((NODES - 1) * unheard // GAP, NODES * WINDOW // GAP - LIMIT)
-    calls = shared.calls / (NODES * WINDOWS * WINDOW / GAP)
-    bounded = verdict(most, bound, least=False, form="d")
-    show(row(f"{rate:g} s", f"{most}", f"{most / LIMIT - 1:.1%}", bounded, f"{calls:.3f}"))
     for store in synced:
         await store.close()
+    unheard = WINDOW if rate < 0 else period
+    bound = LIMIT + min((NODES - 1) * unheard // GAP, NODES * WINDOW // GAP - LIMIT)
+    return Outcome(max(admitted.values()), bound, shared.calls / (NODES * windows * WINDOW / GAP))

@@ -1,7 +1,7 @@
 """Each published example of Higress's `ai-token-ratelimit` through a real proxy, on a real Redis beside a gateway."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ PATIENCE = 10.0
 def proxy(module_proxy_factory: ProxyFactory) -> Proxy:
     """With all examples at once: each looks at something else."""
     examples = [path.read_text() for path in sorted(CONFIGS.glob("higress-*.yaml"))]
+    examples.append("settings: {consumers: [{name: berta, keys: [sk-berta]}]}\n")
     config = "\n---\n".join(examples).replace("127.0.0.1:6379", str(shared.standalone().address))
     proxy = module_proxy_factory(config=config)
     with Route(proxy=proxy.url, ca_file=proxy.ca_file).http() as http:
@@ -62,12 +63,16 @@ def call(http: httpx2.Client, tokens: int = 15, url: str = CHAT, **headers: str)
     return http.post(url, json={"model": "gpt-4o", "messages": ASK}, headers=sent)
 
 
+def wait_for(reached: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not reached():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def expect(redis: Redis, key: str, value: int) -> None:
     """Waits until a counter has a value: it is booked when the client has its answer already."""
-    deadline = time.monotonic() + PATIENCE
-    while redis.get(START + key) != str(value):
-        assert time.monotonic() < deadline, {name: redis.get(name) for name in redis.keys(f"{START}*")}
-        time.sleep(0.01)
+    wait_for(lambda: redis.get(START + key) == str(value))
 
 
 def refused(response: httpx2.Response, seconds: int) -> None:
@@ -89,7 +94,8 @@ def test_parameter(http: httpx2.Client, redis: Redis, upstream: Upstream) -> Non
     assert len(upstream.exchanges) == 1
     assert call(http, 15, f"{CHAT}?apikey=b1").status_code == 200
     expect(redis, "default_rule:limit_by_per_param:60:apikey:b1", 15)
-    assert call(http, 15, f"{CHAT}?apikey=%FF").status_code == 200
+    assert call(http, 15, f"{CHAT}?apikey=c%FF").status_code == 200
+    wait_for(lambda: redis.exists(f"{START}default_rule:limit_by_per_param:3600:apikey:c".encode() + b"\xff"))
     assert call(http, 15).status_code == 200
 
 
@@ -135,6 +141,15 @@ def test_consumer(http: httpx2.Client, redis: Redis) -> None:
     expect(redis, "default_rule:limit_by_per_consumer:60:x-mse-consumer:bob", 101)
     refused(call(http, x_mse_consumer="bob"), 60)
     assert call(http, 15, x_mse_consumer="carol").status_code == 200
+
+
+def test_consumer_by_a_key_of_the_settings(http: httpx2.Client, redis: Redis, clients: Clients, proxy: Proxy) -> None:
+    """Whatever the client calls itself."""
+    assert call(http, 101, authorization="Bearer sk-berta", x_mse_consumer="carol").status_code == 200
+    expect(redis, "default_rule:limit_by_per_consumer:60:x-mse-consumer:berta", 101)
+    client = clients.openai(Route(proxy=proxy.url, ca_file=proxy.ca_file), "sk-berta")
+    with pytest.raises(openai.RateLimitError):
+        client.chat.completions.create(model="gpt-4o", messages=ASK)
 
 
 def test_cookie(http: httpx2.Client, redis: Redis) -> None:

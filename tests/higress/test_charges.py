@@ -36,6 +36,7 @@ def chat(**usage: Any) -> dict[str, Any]:
     ("usage", "expected"),
     [
         ({"prompt_tokens": 13, "completion_tokens": 33, "total_tokens": 46}, 46),
+        ({"prompt_tokens": 13, "completion_tokens": 33, "total_tokens": 999}, 46),
         ({"prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 150,
           "prompt_tokens_details": {"cached_tokens": 80}, "completion_tokens_details": {"reasoning_tokens": 30}}, 150),
         ({"prompt_tokens": 10, "completion_tokens": 15, "total_tokens": 25}, 25),

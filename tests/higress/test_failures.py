@@ -8,6 +8,7 @@ from redis import Redis
 
 from limiter.decisions import Admission, Refusal
 from limiter.stores.contract import StoreError
+from tests.higress.asking import facts
 from tests.servers import shared
 from tests.servers.front import Front
 
@@ -51,6 +52,21 @@ async def test_what_is_no_whole_number_lets_pass_and_stays(side: Make, redis: Re
     redis.set(KEY, junk)
     await side(GLOBAL).spend(5)
     assert redis.get(KEY) == junk
+
+
+@pytest.mark.parametrize("on_error", ["allow", "local", "deny"])
+async def test_what_is_no_counter_opens_no_other_limit(side: Make, redis: Redis, on_error: str) -> None:
+    items = "rule_items: [{limit_by_per_header: x, limit_keys: [{key: '*', token_per_minute: 100}]}]\n"
+    ours = side(f"rule_name: r\n{items}", f"on_redis_error: {on_error}")
+    start = "higress-token-ratelimit:r:limit_by_per_header:60:x"
+    redis.set(f"{start}:junk", "abc")
+    redis.set(f"{start}:full", 101, px=60_000)
+    if on_error == "deny":
+        with pytest.raises(StoreError):
+            await ours.admit(facts(("x", "junk")))
+    else:
+        await ours.spend(5, facts(("x", "junk")))
+    assert isinstance(await ours.admit(facts(("x", "full"))), Refusal)
 
 
 async def test_another_type_lets_pass_and_stays(side: Make, redis: Redis) -> None:

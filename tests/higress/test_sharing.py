@@ -162,3 +162,27 @@ async def test_a_counter_of_generation_c_lies_under_the_rules_tag(side: Make, re
     ours = side("mode: overlay\n" + GLOBAL)
     await ours.spend(5)
     assert counters(redis) == ["higress-token-ratelimit:{r}:global_threshold:60"]
+
+
+async def test_all_limits_of_a_request_take_one_call_each_way_and_none_takes_none(side: Make, redis: Redis) -> None:
+    ours = side("""rule_name: r
+mode: overlay
+rule_items:
+  - {limit_by_header: x, limit_keys: [{key: a, token_per_minute: 100}]}
+  - {limit_by_param: y, limit_keys: [{key: b, token_per_minute: 50}]}
+""")
+    request = facts(("x", "a"), target="/?y=b")
+    await ours.spend(1, request)
+    before = calls(redis)
+    await ours.spend(25, request)
+    assert calls(redis) - before == 2
+    assert redis.get("higress-token-ratelimit:{r}:limit_by_header:60:x:a") == "26"
+    assert redis.get("higress-token-ratelimit:{r}:limit_by_param:60:y:b") == "26"
+    await ours.spend(25, facts())
+    assert calls(redis) - before == 2
+
+
+def calls(redis: Redis) -> int:
+    """Scripts that were run so far."""
+    found = redis.info("commandstats")
+    return sum(found.get(f"cmdstat_{name}", {}).get("calls", 0) for name in ("eval", "evalsha"))

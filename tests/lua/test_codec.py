@@ -25,7 +25,7 @@ def through(bench: Bench, body: bytes, source: str) -> bytes:
 
 
 @given(VALUES, st.booleans())
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_json_comes_back_as_it_went_in(value: Json, ascii_only: bool) -> None:
     text = json.dumps({"v": value}, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")[:900]
     try:
@@ -39,7 +39,7 @@ def test_json_comes_back_as_it_went_in(value: Json, ascii_only: bool) -> None:
 
 
 @given(st.binary(max_size=60) | st.text('[]{}",:\\u01e-.tfn ', max_size=40).map(str.encode))
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 def test_junk_is_no_json_or_what_others_make_of_it(text: bytes) -> None:
     for bench in BENCHES:
         out = through(bench, text, "require('cjson.safe').encode((require('cjson.safe').decode(body)))")
@@ -61,7 +61,7 @@ def alike(value: Json) -> Json:
 
 
 @given(st.lists(st.tuples(st.text(min_size=1, max_size=8), st.text(max_size=8)), max_size=6))
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_forms(pairs: list[tuple[str, str]]) -> None:
     body = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in pairs)
     expected: dict[str, list[str]] = {}
@@ -75,7 +75,7 @@ def test_forms(pairs: list[tuple[str, str]]) -> None:
 
 
 @given(st.lists(st.sampled_from(["a", "b%41", "%2f", "%2e", "..", ".", "", "%2E%2e", "c%20d"]), max_size=8))
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 def test_a_path_in_its_normal_form(segments: list[str]) -> None:
     raw = "/" + "/".join(segments)
     for bench in BENCHES:
@@ -95,7 +95,7 @@ def test_a_path_in_its_normal_form(segments: list[str]) -> None:
 
 
 @given(st.integers(-(2**31), 2**32 - 1), st.integers(-(2**31), 2**32 - 1), st.integers(0, 31))
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_bits(left: int, right: int, count: int) -> None:
     def signed(number: int) -> int:
         return (number + 2**31) % 2**32 - 2**31

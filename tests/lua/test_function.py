@@ -1,7 +1,7 @@
 """A function's text is checked without being run."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limiter.lua.function import LONGEST, LuaFunction, compile_check
@@ -50,6 +50,7 @@ def test_what_does_not_says_so_as_kong_does(source: str, problem: str) -> None:
         " ".join
     )
 )
+@settings(deadline=None)
 def test_any_text_has_an_answer(source: str) -> None:
     found = compile_check(source)
     assert found is None or found.startswith("Error parsing function: ")

@@ -13,6 +13,7 @@ from limiter.stores.memory import MemoryStore
 from limiter.stores.outages import Tally
 from limiter.stores.synced import SyncedStore
 from limiter.stores.urls import open_store
+from tests.bench.overshoot import LIMIT, simulate
 from tests.contract.backends import NOON, Time
 from tests.servers import shared as shared_servers
 from tests.stores.faulty import AFTER, CHARGE, HELD, Kept, Primary
@@ -351,6 +352,14 @@ async def test_time_is_the_shared_stores(shared: Primary, clock: Time) -> None:
 def test_an_interval_that_is_too_short_is_an_error(shared: Primary, interval: float) -> None:
     with pytest.raises(ValueError, match=f"sync_rate: found {interval}, expected at least 0.02"):
         SyncedStore(shared, interval)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.1, 1.0, -1.0])
+async def test_a_limit_is_passed_by_what_is_booked_within_an_interval_at_most(rate: float) -> None:
+    """Ten nodes, and twice as many requests as the limit allows."""
+    most, bound, _ = await simulate(rate, windows=2)
+
+    assert LIMIT <= most <= bound
 
 
 @pytest.mark.parametrize("url", shared_servers.SHAREABLE.values(), ids=shared_servers.SHAREABLE)

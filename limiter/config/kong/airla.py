@@ -19,6 +19,7 @@ from limiter.config.notices import Notice
 from limiter.kong.airla.costs import DeclaredCosts, Proxying, Target
 from limiter.kong.airla.names import CUSTOM_COST, REQUEST_PROMPT, ours
 from limiter.kong.airla.voice import AirlaVoice
+from limiter.kong.values import within
 from limiter.ledgers import Ledger
 from limiter.lua.function import compile_check
 from limiter.rules import Condition, Limit, Rule
@@ -168,7 +169,7 @@ def _per(config: Record) -> tuple[str, ...]:
         case "header":
             return (f"header:{config['header_name'].lower()}|ip",)
         case "path":
-            return (f"within:{config['path']}|ip",)
+            return (f"{within(config['path'])}|ip",)
         case identifier:
             return (
                 {"consumer": "consumer_id|consumer|ip", "credential": "credential_id|ip", "service": "service|ip"}[

@@ -1,11 +1,9 @@
 """Limits of one instance of ai-rate-limiting-advanced: names, amounts, windows, and how they are shown."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
-from types import MappingProxyType
 from typing import NamedTuple
 
 from limiter.config.adapter import Named
@@ -127,7 +125,8 @@ class Draft:
         function = Function(source or NOTHING, scale, function_of, self.costs)
         self.functions[function.name] = function
         return Limit(
-            name=self._name(budget, asks=asks),
+            # Counters of one name are in the same parts.
+            name=self._name(budget, "coarse" if scale != NANO and not asks else "", asks=asks),
             meter=f"{ASKED if asks else UNIT}{function.name}",
             amount=self._bounded(math.floor(Fraction(budget.amount) * function.scale), budget),
             window=budget.span.window,
@@ -152,13 +151,3 @@ class Draft:
         if number > LARGEST:
             self.problem(f"found a limit of {budget.amount}, which is too much to be counted exactly", budget.path)
         return number
-
-
-WEEKDAYS: Mapping[str, int] = MappingProxyType(
-    {
-        name: day
-        for day, name in enumerate(
-            ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"), start=1
-        )
-    }
-)

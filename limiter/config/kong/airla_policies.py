@@ -5,8 +5,9 @@ from itertools import product
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from limiter.config.kong.airla_limits import WEEKDAYS, Budget, Draft, Part, Span
+from limiter.config.kong.airla_limits import Budget, Draft, Part, Span
 from limiter.config.kong.airla_naming import tidy
+from limiter.config.kong.airla_schema import WEEKDAYS
 from limiter.config.kong.declaration import Declaration, Record
 from limiter.config.notices import Steps
 from limiter.kong.airla.names import ours
@@ -124,7 +125,7 @@ def _span(policy: Record, limit: Record, path: Steps, draft: Draft) -> Span | No
         written = _written(draft, (*path[:3], "window_type"))
         return draft.window(kind if written else draft.config["window_type"], limit["window_size"], path)
     period = limit["period"]
-    first = limit["month_day"] if period == "month" else WEEKDAYS[limit["week_start_day"] or "monday"]
+    first = limit["month_day"] if period == "month" else WEEKDAYS.index(limit["week_start_day"] or "monday") + 1
     return Span(Window("calendar", 1, period, policy["timezone"] or "UTC", first_day=int(first)), period)
 
 

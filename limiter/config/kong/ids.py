@@ -1,11 +1,13 @@
 """Ids of entities that were declared without one.
 
 Kong without a database derives them: a UUID of version 5, whose namespace is one of the collection's name in a
-namespace that never changes, of what names the entity: its name, username, key, or for a plugin its instance_name or
-else its name and scope (kong/db/schema/others/declarative_config.lua). So do we: the ids in shared keys are those of
-such a Kong. For what has no name Kong draws a random id at each start; ours is one of the place in the document, and
-so the same at each start. decK and the Ingress Controller write to a Kong that draws its own ids: there, keys are
-only shared for entities that are declared with their `id`.
+namespace that never changes, of what names the entity: its name, username or key
+(kong/db/schema/others/declarative_config.lua). So do we: the ids of routes, services, consumers and credentials in
+shared keys are those of such a Kong. For what has no name Kong draws a random id at each start; ours is one of the
+place in the document, and so the same at each start. Ids of plugins are made alike, but stand in no key.
+
+decK and the Ingress Controller write to a Kong that draws its own ids: there, keys are only shared for entities that
+are declared with their `id`.
 """
 
 from uuid import UUID, uuid5

@@ -36,8 +36,8 @@ class PluginSchema(NamedTuple):
 
 KEY_NAMES = Listed(default=["apikey"], of=Text(check=header_name))
 
-# `hide_credentials` is off unless it is turned on, as Kong has it but for the enterprise edition since 3.14: the key may
-# be the one that the upstream asks for.
+# `hide_credentials` is off unless it is turned on, as Kong has it but for the enterprise edition since 3.14: the key
+# may be the one that the upstream asks for.
 _KEY_AUTH = Fields(
     filled=True,
     fields={

@@ -8,7 +8,7 @@ from limiter.config.kong import ids
 from limiter.config.kong.declaration import Plugin
 from limiter.config.kong.entity_schemas import FOREIGN, PARTIAL, PLUGIN
 from limiter.config.kong.entries import Entry
-from limiter.config.kong.plugin_schemas import AIRLA, PLUGINS, PROTOCOLS, PluginSchema, deprecations
+from limiter.config.kong.plugin_schemas import AI_PROXIES, AIRLA, PLUGINS, PROTOCOLS, PluginSchema, deprecations
 from limiter.config.kong.precedence import LEVELS, parts
 from limiter.config.kong.reading import Reader, texts
 from limiter.config.kong.references import References
@@ -16,6 +16,7 @@ from limiter.config.kong.schema import Violation
 from limiter.config.kong.shapes import items, mapping
 from limiter.kong.entities import Scope
 
+FORWARDED = "only its providers, models and prices are used: requests go on as clients send them, to the service's host"
 PARTIAL_PATH = "config.redis"
 """Where a partial belongs."""
 
@@ -66,6 +67,8 @@ class _Plugins:
         config = self._config(entry, str(name), schema, wrong, scope)
         if config is None or wrong or not record["enabled"] or not self._only(entry, str(name), scope):
             return None
+        if name in AI_PROXIES:
+            self._warn(entry, FORWARDED, "name")
         instance_name = record["instance_name"] or ""
         made = ids.plugin(str(name), scope.route, scope.service, scope.consumer, scope.group)
         return Plugin(

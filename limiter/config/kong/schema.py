@@ -209,17 +209,21 @@ class Reading:
             key: self.read(inner, value.get(key), (*path, key), dotted(name, key))
             for key, inner in schema.fields.items()
         }
-        known = {violation.path for violation in self.violations}
-        for wrong in schema.check(read) if schema.check else ():
+        if schema.check:
+            self._check(schema.check, read, path, name)
+        return MappingProxyType(read)
+
+    def _check(self, check: Check, read: Mapping[str, Any], path: Steps, name: str) -> None:
+        """What is wrong with a record as a whole, but for what is told already, which may be why."""
+        told_before = [violation.path for violation in self.violations]
+        for wrong in check(read):
             at = (*path, *wrong.path)
-            if any(other[: len(at)] == at for other in known):
-                # What is wrong in there is told already, and may be why.
+            if any(other[: len(at)] == at for other in told_before):
                 continue
             inner_name = name
             for step in ("@entity",) if wrong.entity else wrong.path if wrong.told is None else wrong.told:
                 inner_name = f"{inner_name}[{step}]" if isinstance(step, int) else dotted(inner_name, step)
             self._wrong(at, inner_name, wrong.text)
-        return MappingProxyType(read)
 
 
 READERS: Mapping[type[Field], Callable[..., Any]] = {

@@ -1,10 +1,11 @@
-"""decK's substitution of environment variables, which happens in a file's text before it is read as YAML.
+"""Environment variables in Kong's files, which are put into the text before it is read as YAML.
 
-`${{ env "DECK_X" }}`, with functions behind a bar: `${{ env "DECK_PORT" | toInt }}`. Nothing is substituted in
-comments.
-https://developer.konghq.com/deck/reference/variables/
+decK has `${{ env "DECK_X" }}`, with functions behind a bar: `${{ env "DECK_PORT" | toInt }}`. Nothing is substituted in
+comments. kongctl, for policies of AI Gateway 2, has the tag `!env NAME` before a value, which then is a text.
+https://developer.konghq.com/deck/reference/variables/, https://developer.konghq.com/ai-gateway/kongctl/
 """
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
@@ -14,6 +15,12 @@ from limiter.config.notices import ConfigError, Notice, Place
 PREFIX = "DECK_"
 _MARK = re.compile(r"\$\{\{(?P<expression>.*?)\}\}", re.DOTALL)
 _FORMAT = re.compile(r"""^\s*(?:\{\s*)?["']?_format_version["']?\s*:""", re.MULTILINE)
+_POLICY = re.compile(r"""^[ \t]*(?:- )?["']?type["']?:[ \t]*["']?ai-rate-limiting-advanced""", re.MULTILINE)
+_TAG = re.compile(
+    r"""^(?P<before>[^#\n]*?(?:[:,\[]|-)[ \t]+)!env[ \t]+"""
+    r"""["']?(?P<name>[A-Za-z_][A-Za-z0-9_]*)["']?(?=[ \t]*(?:[,\]}#]|$))""",
+    re.MULTILINE,
+)
 _STEP = re.compile(
     r"""(?:\(\s*)?(?P<name>[A-Za-z]+)(?P<arguments>(?:\s+(?:"(?:[^"\\]|\\.)*"|`[^`]*`|[0-9]+))*)(?:\s*\))?""",
 )
@@ -27,6 +34,8 @@ def substitute(text: str, file: str, environment: Mapping[str, str]) -> str:
     Raises:
         ConfigError: with everything that cannot be substituted.
     """
+    if "!env" in text and _POLICY.search(text):
+        return _with_tags(text, file, environment)
     if "${{" not in text or not _FORMAT.search(text):
         return text
     problems: list[Notice] = []
@@ -43,6 +52,21 @@ def substitute(text: str, file: str, environment: Mapping[str, str]) -> str:
             return ""
 
     whole = _MARK.sub(replaced, text)
+    if problems:
+        raise ConfigError(problems)
+    return whole
+
+
+def _with_tags(text: str, file: str, environment: Mapping[str, str]) -> str:
+    problems: list[Notice] = []
+
+    def replaced(match: re.Match[str]) -> str:
+        if match["name"] not in environment:
+            line = text.count("\n", 0, match.start()) + 1
+            problems.append(Notice(Place(file, line), "", f"the environment variable {match['name']} is not set"))
+        return match["before"] + json.dumps(environment.get(match["name"], ""), ensure_ascii=False)
+
+    whole = _TAG.sub(replaced, text)
     if problems:
         raise ConfigError(problems)
     return whole

@@ -47,17 +47,26 @@ def parsed(text: str, file: str) -> Any:
         ConfigError: with the first syntax error.
     """
     _check_nesting(text, file)
+    parse = _parse()
     try:
-        return _parse()(text if text.endswith("\n") else f"{text}\n")
-    except ConfigError:
-        raise
-    except Exception as error:
-        # The parser's own errors share no base that it exports.
+        return parse(text if text.endswith("\n") else f"{text}\n")
+    except Exception as error:  # noqa: BLE001 the parser exports no base of its own errors
         line = getattr(error, "line", 0)
-        line = line if isinstance(line, int) and line > 0 else 0
-        token = getattr(error, "token", None)
-        found = f"found {str(token).strip()[:40]!r}" if token is not None and str(token).strip() else "found the end"
-        raise ConfigError([Notice(Place(file, line), "", f"invalid Terraform: {found}")]) from error
+        place = Place(file, line if isinstance(line, int) and line > 0 else 0)
+        # Without its cause, which quotes the text.
+        raise ConfigError([Notice(place, "", f"invalid Terraform: found {_found(error)}")]) from None
+
+
+def _found(error: Exception) -> str:
+    """What a syntax error is about. Texts stay unsaid, as they may be secrets."""
+    token = getattr(error, "token", None)
+    shown = str(token).strip() if token is not None else ""
+    if not shown:
+        return "the end of a line or of the file"
+    return repr(shown) if getattr(token, "type", "") in _SHOWN else "a text"
+
+
+_SHOWN = ("NAME", "EQ", "LBRACE", "RBRACE", "LSQB", "RSQB", "COMMA", "COLON")
 
 
 @cache

@@ -11,7 +11,8 @@ Admission
 - Sliding usage is rounded up to a whole token before it is compared: at most one token stricter, and never a token
   above the limit.
 - Entries of `llm_providers` are checked for every request, as the plugin runs before a provider is chosen; what an
-  exchange used is booked on the entries of its provider alone. Two entries of one name are two limits.
+  exchange used is booked on the entries of its provider alone. Two entries of one name are two limits,
+  of which headers show the tightest.
 - With `policies`, prompt, total and cost limits hold an estimate of the prompt while the request runs, and refuse what
   does not fit, as Kong does from 3.14 on. An empty budget admits every request, however long. Cost of policies that are
   kept by model is not estimated. Entries of `llm_providers` estimate nothing: there a request that crosses the limit
@@ -21,6 +22,7 @@ Admission
 - With `policies`, `identifier` has no part in keys: without `partition_by` there is one counter for all that matches.
 - A path matches itself and all below it. `identifier: path` tells requests of that path from the others, who are kept
   by address.
+- A refused request's `requestPrompt` number is charged, but for sliding windows with `disable_penalty`.
 - Without the chosen identifier the address stands for it, as in rate-limiting-advanced. `consumer-group` is one counter
   for the group that the instance is attached to.
 - A matcher of groups or consumers without `key` takes names as well as ids.
@@ -43,7 +45,10 @@ Headers and refusals
 - A plain `Retry-After` is not sent, as no transcript has one; the tag `ai-limit:retry-after` on the plugin adds it.
 
 Counters
-- Without `namespace` each instance has one of its own, by its id, so that counters outlive a reload and a restart.
+- Without `sync_rate`, `redis` and `cluster` are asked with every request, as with 0. `cluster` is the store of the
+  native limits.
+- Without `namespace` each instance has one of its own, by its `instance_name` or what it is attached to, so that
+  counters outlive a reload and a restart.
   Instances with the same namespace share counters of the same name, window and strategy.
 - Costs are exact to a billionth of the unit that prices are in, in every store; `decrease_by_fractions_in_redis` needs
   not be set. Where the declaration has no price for a model, its requests cost nothing, as in Kong; the tag

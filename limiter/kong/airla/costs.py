@@ -4,7 +4,7 @@ https://developer.konghq.com/plugins/ai-rate-limiting-advanced/ : (prompt tokens
 output cost) over a million. Whether the prices are dollars or anything else, limits are in the same unit.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -74,7 +74,7 @@ class DeclaredCosts:
         yield from _of_model([target for instance in self.instances for target in instance.targets], facts)
 
 
-def _of_model(targets: "tuple[Target, ...] | list[Target]", facts: Facts) -> Iterator[Target]:
+def _of_model(targets: Sequence[Target], facts: Facts) -> Iterator[Target]:
     """Targets for the model by name, then those for any."""
     for model in (facts.model, ""):
         for target in targets:

@@ -34,6 +34,11 @@ class Label(NamedTuple):
     asks: bool = False
     """What it counts is known when a request arrives (`requestPrompt`)."""
 
+    @property
+    def suffix(self) -> str:
+        """Of header names; limits of one window and provider share it."""
+        return f"{self.window}-{self.provider}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AirlaVoice:
@@ -62,24 +67,28 @@ class AirlaVoice:
         over = [standing for standing in ours if standing.over]
         told = (*self.fields(ours, refusal.now), *self._waits(refusal, over))
         message = self.message + (", ".join(self._exhausted(refusal, over)) if self.names_providers else "")
-        if refusal.facts.headers.get("content-type", "").startswith("application/grpc"):
+        if refusal.facts.headers.get("content-type", "").lower().startswith("application/grpc"):
             text = quote(message, safe=_READABLE)
             status = (("content-type", "application/grpc"), ("grpc-status", RESOURCE_EXHAUSTED), ("grpc-message", text))
             return Answer(200, (*status, *told), b"")
         # Kong's encoder escapes slashes.
         body = json.dumps({"message": message}, ensure_ascii=False, separators=(",", ":")).replace("/", "\\/")
-        content_type = ("Content-Type", "application/json; charset=utf-8")
+        content_type = ("content-type", "application/json; charset=utf-8")
         return Answer(self.status, (content_type, *told), body.encode("utf-8", "replace"))
 
     def fields(self, standings: Sequence[Standing], now: int) -> Fields:  # noqa: ARG002 as others have it
-        """What there was on arrival."""
+        """What there was on arrival; of limits that are named alike, that of the tightest."""
         if self.hides:
             return ()
         found: dict[str, str] = {}
+        least: dict[str, Fraction] = {}
         for standing in standings:
             label = self.labels[standing.limit.name]
-            found[_suffixed("Limit", label)] = tostring(Fraction(label.limit))
-            found[_suffixed("Remaining", label)] = tostring(_remaining(standing, label))
+            remaining = _remaining(standing, label)
+            if remaining < least.get(label.suffix, remaining + 1):
+                least[label.suffix] = remaining
+                found[f"{PREFIX}-Limit-{label.suffix}"] = tostring(Fraction(label.limit))
+                found[f"{PREFIX}-Remaining-{label.suffix}"] = tostring(remaining)
             if label.asks:
                 found[f"{PREFIX}-Query-Cost"] = tostring(Fraction(standing.charge.need, standing.limit.scale))
         return tuple(found.items())
@@ -91,30 +100,26 @@ class AirlaVoice:
     def _waits(self, refusal: Refusal, over: Sequence[Standing]) -> Fields:
         now = refusal.now
         jitter = _jitter(refusal, self.jitter)
-        resets = [
-            (self.labels[standing.limit.name], _seconds(opens_at(standing.charge, standing.reading, now) - now))
-            for standing in over
-        ]
-        longest = max((reset for _, reset in resets), default=refusal.retry_after)
-        each = tuple(
-            pair
-            for label, reset in resets
-            for pair in (
-                (_suffixed("Reset", label), str(reset)),
-                (_suffixed("Retry-After", label), str(reset + jitter)),
-            )
-        )
-        whole = ((f"{PREFIX}-Reset", str(longest)), (f"{PREFIX}-Retry-After", str(longest + jitter)))
-        return (*each, *whole, *((("Retry-After", str(longest + jitter)),) if self.plain else ()))
+        resets: dict[str, int] = {}
+        for standing in over:
+            suffix = f"-{self.labels[standing.limit.name].suffix}"
+            reset = _seconds(opens_at(standing.charge, standing.reading, now) - now)
+            resets[suffix] = max(reset, resets.get(suffix, 0))
+        resets[""] = max(resets.values(), default=refusal.retry_after)
+        told: list[tuple[str, str]] = []
+        for suffix, reset in resets.items():
+            told += [
+                (f"{PREFIX}-Reset{suffix}", str(reset)),
+                (f"{PREFIX}-Retry-After{suffix}", str(reset + jitter)),
+            ]
+        if self.plain:
+            told.append(("Retry-After", str(resets[""] + jitter)))
+        return tuple(told)
 
     def _exhausted(self, refusal: Refusal, over: Sequence[Standing]) -> Sequence[str]:
         if self.by_policy:
             return (theirs(refusal.facts.provider),)
         return tuple(dict.fromkeys(self.labels[standing.limit.name].provider for standing in over))
-
-
-def _suffixed(name: str, label: Label) -> str:
-    return f"{PREFIX}-{name}-{label.window}-{label.provider}"
 
 
 def _remaining(standing: Standing, label: Label) -> Fraction:

@@ -43,7 +43,7 @@ async def test_a_refused_request_sees_when_to_come_back() -> None:
     gateway.after(10)
 
     assert (await gateway.ask()).fields == {
-        "Content-Type": "application/json; charset=utf-8",
+        "content-type": "application/json; charset=utf-8",
         "X-AI-RateLimit-Limit-minute-openai": "100",
         "X-AI-RateLimit-Remaining-minute-openai": "0",
         "X-AI-RateLimit-Limit-hour-openai": "1000",
@@ -106,7 +106,7 @@ async def test_hidden_headers_leave_the_waits() -> None:
     reply = await gateway.ask()
 
     assert set(reply.fields) == {
-        "Content-Type",
+        "content-type",
         "X-AI-RateLimit-Reset-minute-openai",
         "X-AI-RateLimit-Retry-After-minute-openai",
         "X-AI-RateLimit-Reset",
@@ -126,6 +126,13 @@ llm_providers:
     reply = await gateway.ask(tokens(1))
     assert (reply.status, reply.of("Remaining-minute-openai")) == (200, "0.5")
     assert (await gateway.ask()).status == 429
+
+
+async def test_a_limit_of_nothing_lets_nothing_pass() -> None:
+    reply = await Gateway("llm_providers: [{name: openai, limit: 0, window_size: 60}]").ask()
+
+    assert (reply.status, reply.of("Limit-minute-openai"), reply.of("Remaining-minute-openai")) == (429, "0", "0")
+    assert int(reply.of("Reset")) > 0
 
 
 class TestWaits:

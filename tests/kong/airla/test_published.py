@@ -29,6 +29,7 @@ WARNINGS = (
     r"counts no cost: no ai-proxy",
     r"matches nothing that is declared",
     r"TLS|password|token",
+    r"only its providers, models and prices are used",
 )
 """What the start says of some: parts that have no effect, or names that stand elsewhere."""
 

@@ -22,7 +22,7 @@ async def test_the_body_is_that_of_published_transcripts() -> None:
     assert reply.status == 429
     assert reply.body == b'{"message":"AI token rate limit exceeded for provider(s): openai"}'
     assert len(reply.body) == 66
-    assert reply.fields["Content-Type"] == "application/json; charset=utf-8"
+    assert reply.fields["content-type"] == "application/json; charset=utf-8"
     assert "Retry-After" not in reply.fields
 
 

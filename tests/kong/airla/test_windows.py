@@ -115,8 +115,10 @@ llm_providers:
 - {name: openai, limit: 20, window_size: 60}
 """)
     await gateway.ask(tokens(9))
-    assert (await gateway.ask(tokens(1))).of("Remaining-minute-openai") == "11"
-    assert (await gateway.ask()).status == 429
+    assert (await gateway.ask(tokens(1))).of("Remaining-minute-openai") == "1"
+    reply = await gateway.ask()
+    assert (reply.status, reply.of("Limit-minute-openai"), reply.of("Remaining-minute-openai")) == (429, "10", "0")
+    assert len(reply.fields) == 7
 
 
 @pytest.mark.parametrize(
@@ -166,6 +168,7 @@ NOBODY: dict[str, Any] = {}
             {"path": "/v1/chat/completions", "ip": "192.0.2.9"},
             {"path": "/v1/chatter"},
         ),
+        ("path\npath: /a|b%7C", {"path": "/a|b%7C"}, {"path": "/a|b%7C/c", "ip": "192.0.2.9"}, {"path": "/a"}),
         ("path\npath: /v1/chat", {"path": "/v1/x"}, {"path": "/v1/y"}, {"path": "/v1/x", "ip": "192.0.2.9"}),
     ],
 )

@@ -85,7 +85,7 @@ class Gateway:
         """A request; `says`: what the upstream counts in its answer, None: nothing."""
         asking = replace(self.facts, **facts)
         try:
-            outcome = await self.engine.admit(asking, _measure)
+            outcome = await self.engine.admit(asking, measure)
         except UnservedError as problem:
             answer = self.replies.unserved(problem.rule, asking)
             return Told(answer.status, _lower(answer.headers), {}, answer.body)
@@ -112,7 +112,7 @@ def _lower(fields: tuple[tuple[str, str], ...]) -> dict[str, str]:
     return {name.lower(): value for name, value in fields}
 
 
-async def _measure() -> Forecast:
+async def measure() -> Forecast:
     raise AssertionError("nothing reserves")
 
 

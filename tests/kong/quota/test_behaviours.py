@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
+from limiter.decisions import Refusal
 from limiter.kong.entities import Scope
 from limiter.stores.contract import Store
 from tests.contract.backends import Backend, Time
 from tests.kong.quota.conftest import GatewayFactory
-from tests.kong.quota.gateway import Gateway, Told, limits, plugin
+from tests.kong.quota.gateway import Gateway, Told, limits, measure, plugin
 
 MINUTE = 60_000
 USED_UP = [200] * 6
@@ -242,6 +243,18 @@ class TestBlockOnFirstViolation:
         assert json.loads(told.body)["message"] == "API rate limit exceeded for 'image'"
         assert told.headers == {"content-type": "application/json; charset=utf-8"}
         assert told.asked == {}
+
+    async def test_a_refusal_knows_when_the_period_ends(self, gateway: GatewayFactory, clock: Time) -> None:
+        """The counter itself lives longer."""
+        kong = gateway({**limits(video={"minute": 1}), "block_on_first_violation": True})
+        clock.advance(45_000)
+        await kong.ask("video=1")
+
+        outcome = await kong.engine.admit(kong.facts, measure)
+
+        assert isinstance(outcome, Refusal)
+        assert outcome.retry_after == 15
+        assert [standing.reset_at for standing in outcome.standings][1] == clock.now + 15_000
 
     async def test_39_more_than_used_up_passes(self, gateway: GatewayFactory) -> None:
         kong = gateway(self.config)

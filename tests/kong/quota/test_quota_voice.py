@@ -77,7 +77,15 @@ def test_only_the_first_field_counts_whatever_its_case() -> None:
     heard = hear(voice("video"), ("x-kong-limit", "video=1"), ("x-kong-limit", "video=5"))
 
     assert heard.units == {"unit of video": FINE}
-    assert heard.removed == {"x-kong-limit"}
+
+
+def test_fields_take_the_place_of_those_of_a_gateway_behind() -> None:
+    assert hear(voice("video")).removed == {
+        "x-kong-limit",
+        "x-ratelimit-limit-video-day",
+        "x-ratelimit-remaining-video-day",
+    }
+    assert hear(voice("video", hides=True)).removed == {"x-kong-limit"}
 
 
 def test_a_store_that_did_not_answer_is_not_noticed() -> None:

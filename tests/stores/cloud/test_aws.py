@@ -88,7 +88,7 @@ async def test_a_role_serves_while_sts_is_down_and_until_it_ends(server: Server,
                 StoreError, match="AWS: no token from the identity provider: ClientError AccessDenied"
             ) as caught:
                 await acquire(guard, logins)
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 10
             assert "secret" not in repr(caught.value)
         sts.failure = None
         clock.advance(2000)

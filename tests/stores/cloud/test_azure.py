@@ -102,7 +102,7 @@ async def test_a_secret_of_the_environment(
 
 
 async def test_connections_end_before_their_tokens(server: Server, entra: Entra, authority: Provider) -> None:
-    """The next token is there by then: it was fetched at half time, while calls went over the old connection."""
+    """The next token is there by then: it was fetched past half time, while calls went over the old connection."""
     clock = Time(wall_clock())
     async with Guarded(server.address, entra.admit, clock) as guard:
         settings = RedisSettings(guard.address, identity=APPLICATION, timeouts=PATIENT)
@@ -110,8 +110,8 @@ async def test_connections_end_before_their_tokens(server: Server, entra: Entra,
         async with opened(settings, logins=logins) as store:
             await store.acquire("first", [CHARGE])
             # The tests' clock alone moves, so what is issued later has to last longer by the machine's.
-            entra.lifetime += 120
-            clock.advance(2 * MINUTE)
+            entra.lifetime += 150
+            clock.advance(150_000)
             await store.acquire("second", [CHARGE])
             await asyncio.to_thread(until, lambda: len(entra.ends) == 2)
             assert len(guard.shown) == 1
@@ -148,7 +148,7 @@ async def test_while_entra_is_down_a_token_serves_as_long_as_it_lasts(
         entra.lifetime = 600
         clock.advance(2000)
         await acquire_once(settings, logins)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 10
         assert (guard.dropped, guard.refused) == (0, 0)
 
 

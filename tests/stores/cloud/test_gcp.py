@@ -143,7 +143,7 @@ async def test_connections_outlive_their_tokens_and_new_ones_bring_new_tokens(
             began = time.monotonic()
             with pytest.raises(StoreError, match=r"Google: no token from.*: RefreshError invalid_grant$"):
                 await acquire_once(settings, logins)
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 10
             await store.acquire("b", [CHARGE])
         assert guard.shown == ["ya29.0"] * 2
         tokens.failure = None
