@@ -54,12 +54,17 @@ class Enforcement:
         """On the request's headers: large bodies that are not metered are passed on as they come."""
         running = self._app.running
         self._identification.read(flow, running.roll)
-        if running.passage and (objection := route(flow, running.passage, fields_of(flow.request.headers))):
-            flow.request.stream = False  # A streamed request cannot be answered.
-            give(flow, objection)
-            return
         headers = fields(flow.request.headers)
         endpoint = endpoint_of(flow.request, headers, running.directory)
+        if running.passage:
+            provider = endpoint.provider if endpoint else ""
+            objection = route(flow, running.passage, fields_of(flow.request.headers), provider)
+            if objection is not None:
+                flow.request.stream = False  # A streamed request cannot be answered.
+                give(flow, objection)
+                return
+            headers = fields(flow.request.headers)
+            endpoint = endpoint_of(flow.request, headers, running.directory)
         if endpoint is None:
             if _is_large(headers):
                 flow.request.stream = True
@@ -79,31 +84,32 @@ class Enforcement:
         if endpoint is None:
             return
         headers = fields(flow.request.headers)
-        running = self._app.running
         body = flow.request.raw_content or b""
         ask = await _off_the_loop(headers, body, read_request, endpoint, flow.request.path, headers, body)
+        running = self._app.running
         settings = running.configuration.settings
-        facts = self._identification.identified(
-            flow, facts_of(flow, headers, ask, settings.trusted_peers), running.roll
-        )
+        facts = facts_of(flow, headers, ask, settings.trusted_peers)
+        facts = self._identification.identified(flow, facts, running.roll)
+        upgraded = upgrades(flow.request.method, headers) and not endpoint.opaque
         if settings.require_consumer and not facts.consumer:
             give(flow, failure(facts, 403, STRANGER))
-            return
-        if ask.problem:
+        elif ask.problem:
             # What model it is for cannot be told, so neither can which limits apply.
             give(flow, failure(facts, 400, f"ai-limit: {ask.problem}"))
-            return
-        if upgrades(flow.request.method, headers) and not endpoint.opaque:
-            if endpoint.protocol:
-                open_session(flow, ask, facts)
-            else:
-                give(flow, failure(facts, 501, "ai-limit: this WebSocket cannot be metered; use HTTP"))
-            return
-        if endpoint.repeats:
+        elif upgraded and not endpoint.protocol:
+            give(flow, failure(facts, 501, "ai-limit: this WebSocket cannot be metered; use HTTP"))
+        elif upgraded:
+            open_session(flow, ask, facts)
+        elif endpoint.repeats:
             EXCHANGES.put(flow, Poll(running.engine, ask, facts, self._background))
-            return
+        else:
+            await self._forward(flow, facts, ask, body)
+
+    async def _forward(self, flow: http.HTTPFlow, facts: Facts, ask: Ask, body: bytes) -> None:
+        """Lets a request go with its admission, and with what must be asked of the upstream, or answers it."""
+        running = self._app.running
         exchange = Exchange(running.engine, ask, body, self._background)
-        exchange.calls = self._functions.calls(settings.functions, body, flow)
+        exchange.calls = self._functions.calls(running.configuration.settings.functions, body, flow)
         objection = await self.decide(exchange, facts)
         if objection is not None:
             give(flow, objection)
@@ -113,7 +119,7 @@ class Enforcement:
         if exchange.admission:
             for name, value in running.replies.asks(exchange.admission.standings, exchange.admission.now):
                 flow.request.headers[field_name(flow, name)] = value
-        asked = await _off_the_loop(headers, body, with_usage_asked, ask, body)
+        asked = await _off_the_loop(facts.headers, body, with_usage_asked, ask, body)
         if asked is not None:
             _ask_for_usage(flow, exchange, asked)
 

@@ -30,14 +30,15 @@ ROUTED: Attachment[Routed] = Attachment()
 """Of flows that went through a gateway."""
 
 
-def route(flow: http.HTTPFlow, passage: Passage, fields: Fields) -> Answer | None:
+def route(flow: http.HTTPFlow, passage: Passage, fields: Fields, provider: str) -> Answer | None:
     """Sends a request on its way, or says what to answer in place of that.
 
     Args:
         fields: of its header.
+        provider: that it goes to if nothing is changed; empty: none that is known.
     """
     inbound = isinstance(flow.client_conn.proxy_mode, ReverseMode)
-    passing = passage.take(_ask(flow, fields, inbound=inbound), inbound=inbound)
+    passing = passage.take(_ask(flow, fields, inbound=inbound), provider, inbound=inbound)
     if isinstance(passing, Answer):
         return passing
     ROUTED.put(flow, Routed(passing, flow.request.path))

@@ -87,11 +87,8 @@ def decide(id: str, facts: Facts, planned: tuple[Planned, ...], acquired: Acquir
 
     A batch that the store admitted may be refused here (`Limit.closes_at_zero`): what it booked is to be given back.
     """
-    admitted = acquired.admitted
-    pairs = zip(planned, acquired.readings, strict=True)
-    standings = tuple([_standing(item, reading, admitted) for item, reading in pairs])
-    closed = [standing for standing in standings if standing.limit.closes_at_zero and standing.over]
-    if admitted and not closed:
+    standings = _standings(planned, acquired, admitted=acquired.admitted)
+    if acquired.admitted and not any(map(_closed, standings)):
         held = True in [item.charge.hold for item in planned]
         return Admission(
             id=id,
@@ -102,10 +99,12 @@ def decide(id: str, facts: Facts, planned: tuple[Planned, ...], acquired: Acquir
             now=acquired.now,
             held=held,
         )
+    if acquired.admitted:
+        standings = _standings(planned, acquired, admitted=False)
     refused = [
         (item.charge.need > item.charge.limit, _opening(item, reading, acquired.now), index)
         for index, (item, reading) in enumerate(zip(planned, acquired.readings, strict=True))
-        if not reading.fits or standings[index] in closed
+        if not reading.fits or _closed(standings[index])
     ]
     impossible, opening, index = max(refused)
     charge = planned[index].charge
@@ -120,6 +119,15 @@ def decide(id: str, facts: Facts, planned: tuple[Planned, ...], acquired: Acquir
         impossible=impossible,
         standings=standings,
     )
+
+
+def _standings(planned: tuple[Planned, ...], acquired: Acquired, *, admitted: bool) -> tuple[Standing, ...]:
+    pairs = zip(planned, acquired.readings, strict=True)
+    return tuple([_standing(item, reading, admitted) for item, reading in pairs])
+
+
+def _closed(standing: Standing) -> bool:
+    return standing.limit.closes_at_zero and standing.over
 
 
 def _standing(planned: Planned, reading: Reading, admitted: bool) -> Standing:

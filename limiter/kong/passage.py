@@ -47,13 +47,14 @@ class Passage:
         """Whether it makes any difference to a request."""
         return self._known
 
-    def take(self, ask: Ask, *, inbound: bool) -> Passing | Answer:
+    def take(self, ask: Ask, provider: str = "", *, inbound: bool) -> Passing | Answer:
         """What becomes of a request.
 
         Args:
+            provider: that it goes to, as the provider table calls it; empty: none that is known.
             inbound: it is sent to this proxy as to a gateway, and not through it to somewhere else.
         """
-        match = self._router.match(ask) if inbound else self._router.towards(ask)
+        match = self._router.match(ask) if inbound else self._router.towards(ask, provider)
         if match is None and inbound and self.has_routes:
             return NO_ROUTE
         service, route = _ids(match)
@@ -67,7 +68,8 @@ class Passage:
             who=found.who,
             upstream=match.upstream(ask) if match and inbound else None,
             hidden=found.hide,
-            told=found.fields if self._authentication else None,
+            # Whoever is asked through a forward proxy is not to learn who asks.
+            told=(found.fields if inbound else ()) if self._authentication else None,
         )
 
 

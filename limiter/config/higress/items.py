@@ -1,5 +1,6 @@
 """`rule_items` of a plugin's configuration."""
 
+import re
 from typing import Any, get_args
 
 from limiter import expressions
@@ -16,6 +17,11 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 MOST = 10
 """Items of generation C."""
 PREFIX = "failed to parse rule_item in rule_items: "
+NAMES = {
+    "header": re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII),
+    "cookie": re.compile(r"[^\s;=]([^;=]*[^\s;=])?"),
+}
+"""What headers can be called, https://www.rfc-editor.org/rfc/rfc9110#section-5.1, and which cookies can be found."""
 EXAMPLES: dict[str, str] = {
     "limit_by_per_ip": 'key: "0.0.0.0/0"',
     "limit_by_consumer": 'key: "<consumer-name>"',
@@ -57,6 +63,7 @@ def _item(entry: object, path: Steps, report: Report, overlay: bool) -> Item | N
         report.warning((*path, kind), f"found {shown(entry[kind])}, which the gateway ignores")
     if kind == "limit_by_per_ip" and not _is_source(name, (*path, kind), report):
         return None
+    _warn_of_name(name, kind, (*path, kind), report)
     if "limit_keys" not in entry:
         theirs = f"{PREFIX}missing limit_keys in config for {kind}; add at least one entry, e.g. {_example(kind)}"
         report.problem(path, f"found no limit_keys, expected a list ({theirs})")
@@ -93,6 +100,13 @@ def _kind(entry: dict[str, Any], path: Steps, report: Report, overlay: bool) -> 
         report.problem(path, f"found {' and '.join(found)}, expected one of them: the gateway takes only {found[-1]}")
         return None
     return found[0]
+
+
+def _warn_of_name(name: str, kind: Kind, path: Steps, report: Report) -> None:
+    """Of names that no header or cookie can have."""
+    sort = "header" if kind == "limit_by_per_ip" else kind.rpartition("_")[2]
+    if sort in NAMES and not NAMES[sort].fullmatch(name):
+        report.warning(path, f"{shown(name)} matches no request, as no {sort} has such a name")
 
 
 def _is_source(name: str, path: Steps, report: Report) -> bool:

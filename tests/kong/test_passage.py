@@ -1,0 +1,62 @@
+"""The way of a request through a gateway: routed, identified, and what the upstream is told."""
+
+from hashlib import sha256
+
+from limiter.kong.entities import Consumer, Credential, Gateway, KeyAuth, Proxied, Route, Scope, Service
+from limiter.kong.passage import NO_ROUTE, Passage, Passing
+from limiter.kong.router import Ask
+from limiter.voices import Answer
+
+KEY = Credential(id="k1", digest=sha256(b"secret").hexdigest())
+GATEWAY = Gateway(
+    services=(Service(id="s1", host="api.openai.com", port=443, protocol="https"), Service(id="s2", host="dummy")),
+    routes=(Route(id="r1", service="s1", paths=("/openai",)), Route(id="r2", service="s2", paths=("/chat",))),
+    consumers=(Consumer(id="c1", username="ann", keys=(KEY,), groups=("red",)),),
+    authentication=(KeyAuth(scope=Scope(route="r1"), hide=True),),
+    proxied=(Proxied(scope=Scope(route="r2"), providers=frozenset({"anthropic"})),),
+)
+SHOWN = (("apikey", "secret"),)
+
+
+def ask(target: str, host: str = "proxy", fields: tuple[tuple[str, str], ...] = ()) -> Ask:
+    return Ask("POST", "https", host, 443, target, fields)
+
+
+def taken(asked: Ask, provider: str = "", *, inbound: bool) -> Passing:
+    found = Passage(GATEWAY).take(asked, provider, inbound=inbound)
+    assert isinstance(found, Passing)
+    return found
+
+
+def test_a_gateways_upstream_learns_who_asks() -> None:
+    passing = taken(ask("/openai/v1/x", fields=SHOWN), inbound=True)
+    assert (passing.service, passing.route, passing.who.name) == ("s1", "r1", "ann")
+    assert passing.upstream is not None
+    assert passing.upstream.target == "/v1/x"
+    assert passing.hidden == ("apikey",)
+    assert ("X-Consumer-Username", "ann") in (passing.told or ())
+
+
+def test_behind_a_forward_proxy_nobody_does() -> None:
+    passing = taken(ask("/v1/x", "api.openai.com", SHOWN), inbound=False)
+    assert (passing.service, passing.route, passing.who.name) == ("s1", "r1", "ann")
+    assert passing.upstream is None
+    assert passing.told == ()
+
+
+def test_a_route_whose_service_is_a_dummy_is_known_by_the_provider() -> None:
+    asked = ask("/v1/messages", "api.anthropic.com")
+    assert taken(asked, "anthropic", inbound=False).route == "r2"
+    assert taken(asked, inbound=False).route == ""
+
+
+def test_strangers_and_unknown_ways_are_answered() -> None:
+    refused = Passage(GATEWAY).take(ask("/openai/v1/x"), inbound=True)
+    assert isinstance(refused, Answer)
+    assert refused.status == 401
+    assert Passage(GATEWAY).take(ask("/elsewhere"), inbound=True) is NO_ROUTE
+
+
+def test_without_a_gateway_nothing_changes() -> None:
+    assert not Passage(Gateway())
+    assert Passage(GATEWAY)
