@@ -8,6 +8,7 @@ it is absent), `w` and `t` are seconds.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from limiter.decisions import Standing
 
@@ -71,6 +72,7 @@ def _seconds(milliseconds: int) -> int:
     return _integer(max(1, -(-milliseconds // 1000)))
 
 
+@lru_cache(maxsize=1024)  # Names and units come from the configuration.
 def _string(text: str) -> str:
     """A structured-field string holds printable ASCII; anything else becomes `?`."""
     printable = "".join(char if " " <= char <= "~" else "?" for char in text)

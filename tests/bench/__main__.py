@@ -18,12 +18,13 @@ from pathlib import Path
 from tests.bench import rounds, stores
 from tests.bench.consumers import consumers
 from tests.bench.items import items
+from tests.bench.lua_calls import lua_calls
 from tests.bench.overshoot import overshoot
 from tests.bench.room import room
 from tests.bench.table import note
 from tests.bench.targets import ROOT, STOCK, STREAMING, TARGETS, Running, Target, pin, started
 
-SECTIONS = ("throughput", "streams", "tap", "decision", "items", "consumers", "stores", "sync")
+SECTIONS = ("throughput", "streams", "tap", "decision", "items", "consumers", "stores", "sync", "lua")
 
 
 def main() -> None:
@@ -53,6 +54,8 @@ def main() -> None:
             room()
         if "sync" in sections:
             overshoot()
+        if "lua" in sections:
+            lua_calls()
 
 
 def _proxies(options: argparse.Namespace, sections: Sequence[str], chosen: Sequence[Target], folder: Path) -> None:

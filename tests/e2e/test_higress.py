@@ -1,8 +1,10 @@
 """Each published example of Higress's `ai-token-ratelimit` through a real proxy, on a real Redis beside a gateway."""
 
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 import httpx2
@@ -199,3 +201,23 @@ def test_a_gateway_beside_shares_the_budget(http: httpx2.Client, redis: Redis) -
     expect(redis, "default_rule:limit_by_header:60:x-ca-key:102234", 16)
     assert not gateway.request().admitted
     refused(call(http, x_ca_key="102234"), 60)
+
+
+@pytest.mark.skipif(which("curl") is None, reason="needs curl")
+def test_with_curl(http: httpx2.Client, redis: Redis, proxy: Proxy) -> None:
+    sent = ("content-type: application/json", "x-test-usage: prompt=100,completion=1")
+    command = ["curl", "-si", "-x", proxy.url, "--cacert", str(proxy.ca_file), f"{CHAT}?apikey=b2"]
+    command += [part for field in sent for part in ("-H", field)]
+    command += ["-d", '{"model": "gpt-4o", "messages": []}']
+
+    def answer() -> str:
+        """Over HTTP/2, after the answer to CONNECT."""
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+        return ran.stdout.partition("\n\n")[2].lower()
+
+    assert answer().startswith("http/2 200")
+    expect(redis, "default_rule:limit_by_per_param:60:apikey:b2", 101)
+    refusal = answer()
+    assert refusal.startswith("http/2 429")
+    assert "x-tokenratelimit-reset: " in refusal
+    assert refusal.endswith("\n\ntoo many requests")
