@@ -12,7 +12,7 @@ from addons.attachments import Attachment
 from addons.background import Background
 from addons.exchange import EXCHANGES, Exchange, Followed
 from addons.functions import Functions
-from addons.identification import Identification
+from addons.identification import Identification, ask_for_credentials
 from addons.polls import Poll
 from addons.routing import route
 from addons.sessions import open_session
@@ -22,6 +22,7 @@ from limiter.bookings import UnservedError
 from limiter.decisions import Refusal, Standing, Unpriced
 from limiter.engine import count_nothing
 from limiter.facts import Facts
+from limiter.identity import credential
 from limiter.meters import Usage
 from limiter.refusals import failure
 from limiter.stores.contract import StoreError
@@ -53,20 +54,24 @@ class Enforcement:
     def recognise(self, flow: http.HTTPFlow) -> None:
         """On the request's headers: large bodies that are not metered are passed on as they come."""
         running = self._app.running
-        self._identification.read(flow, running.roll)
+        shown = fields_of(flow.request.headers)
+        self._identification.arrive(flow, running)
         headers = fields(flow.request.headers)
         endpoint = endpoint_of(flow.request, headers, running.directory)
         if running.passage:
-            provider = endpoint.provider if endpoint else ""
-            objection = route(flow, running.passage, fields_of(flow.request.headers), provider)
+            objection = route(flow, running.passage, shown, endpoint)
             if objection is not None:
                 flow.request.stream = False  # A streamed request cannot be answered.
                 give(flow, objection)
                 return
             headers = fields(flow.request.headers)
             endpoint = endpoint_of(flow.request, headers, running.directory)
+        settings = running.configuration.settings
+        stranger = settings.require_consumer and self._identification.is_stranger(flow, settings)
         if endpoint is None:
-            if _is_large(headers):
+            if stranger:
+                ask_for_credentials(flow)
+            elif _is_large(headers):
                 flow.request.stream = True
             return
         if "upgrade" in headers and not upgrades(flow.request.method, headers):
@@ -75,6 +80,8 @@ class Enforcement:
         if endpoint.metered or endpoint.protocol:
             ENDPOINTS.put(flow, endpoint)
             flow.request.stream = False  # `stream_large_bodies` would forward the body before anything is decided.
+        elif stranger and running.roll.by_key(credential(headers, {}, endpoint.api)) is None:
+            give(flow, failure(Facts(api=endpoint.api), 403, STRANGER))
         elif _is_large(headers):
             flow.request.stream = True
 

@@ -42,10 +42,12 @@ class Metered(Protocol):
     status: int | None
     """Of the response; None: none began."""
     sent: bool
-    """False when the client left before the request could be forwarded, or the upstream was not reached, or its answer
-    was not let through: nothing counts then."""
+    """False when the client left before the request could be forwarded, or the upstream was not reached: nothing counts
+    then."""
     units: Mapping[str, int]
     """Custom units that the response's headers tell, by name."""
+    withheld: bool
+    """The client got an answer of ours in place of the upstream's."""
 
     @property
     def admission(self) -> Admission | None: ...
@@ -73,6 +75,7 @@ class Exchange:
     status: int | None = None
     sent: bool = True
     units: Mapping[str, int] = field(default_factory=dict)
+    withheld: bool = False
     calls: Calls | None = None
     """Of users' functions."""
     _forecast: Forecast | None = None
@@ -93,7 +96,8 @@ class Exchange:
         if not self.sent:
             await self.engine.cancel(self.admission)
             return
-        observation = self.tap.finish() if self.tap else None
+        # Of an answer that was withheld nothing was read; the upstream is likely to have made it all the same.
+        observation = self.tap.finish() if self.tap and not self.withheld else None
         if observation is not None and waits_for_poll(self.ask, observation):
             await self.background.keep(work(self.ask, observation, ""), self)
         elif observation is not None and observation.background and observation.usage is not None:
@@ -123,7 +127,9 @@ class Exchange:
         units = {**self.units, **await self._counted(usage, model)}
         if units:
             usage = replace(usage, units={**usage.units, **units})
-        booked = await self.engine.settle(self.admission, usage, model, local=self.ask.endpoint.local)
+        booked = await self.engine.settle(
+            self.admission, usage, model, local=self.ask.endpoint.local, served=not self.withheld
+        )
         logger.info(
             "ai-limit: %s %s %r: %d + %d tokens, $%.6f (%s)%s",
             self.ask.endpoint.provider,

@@ -30,6 +30,7 @@ class Poll:
     status: int | None = None
     sent: bool = True
     units: Mapping[str, int] = field(default_factory=dict)
+    withheld: bool = False
 
     @property
     def admission(self) -> Admission | None:

@@ -15,6 +15,7 @@ from addons.attachments import Attachment
 from limiter.kong.authentication import TOLD
 from limiter.kong.passage import Passage, Passing
 from limiter.kong.router import DEFAULT_PORTS, Ask, Upstream
+from limiter.usage.providers import Endpoint, path_of
 from limiter.voices import Answer, Fields
 
 
@@ -30,15 +31,18 @@ ROUTED: Attachment[Routed] = Attachment()
 """Of flows that went through a gateway."""
 
 
-def route(flow: http.HTTPFlow, passage: Passage, fields: Fields, provider: str) -> Answer | None:
+def route(flow: http.HTTPFlow, passage: Passage, fields: Fields, endpoint: Endpoint | None) -> Answer | None:
     """Sends a request on its way, or says what to answer in place of that.
 
     Args:
-        fields: of its header.
-        provider: that it goes to if nothing is changed; empty: none that is known.
+        fields: of its header, credentials for this proxy included.
+        endpoint: that it goes to if nothing is changed; None: none that is known.
     """
-    inbound = isinstance(flow.client_conn.proxy_mode, ReverseMode)
-    passing = passage.take(_ask(flow, fields, inbound=inbound), provider, inbound=inbound)
+    if isinstance(flow.client_conn.proxy_mode, ReverseMode):
+        passing = passage.take(_asked_here(flow, fields), inbound=True)
+    else:
+        provider = endpoint.provider if endpoint else ""
+        passing = passage.take(_asked_elsewhere(flow.request, fields, endpoint), provider, inbound=False)
     if isinstance(passing, Answer):
         return passing
     ROUTED.put(flow, Routed(passing, flow.request.path))
@@ -54,10 +58,17 @@ def route(flow: http.HTTPFlow, passage: Passage, fields: Fields, provider: str) 
     return None
 
 
-def _ask(flow: http.HTTPFlow, fields: Fields, *, inbound: bool) -> Ask:
-    request = flow.request
-    if not inbound:
+def _asked_elsewhere(request: http.Request, fields: Fields, endpoint: Endpoint | None) -> Ask:
+    """Host and path in the spelling by which they are metered: another one is no way round the limits of a service."""
+    if endpoint is None:
         return Ask(request.method, request.scheme, request.host.lower(), request.port, request.path, fields)
+    _, mark, query = request.path.partition("?")
+    target = path_of(endpoint, request.path) + mark + query
+    return Ask(request.method, request.scheme, endpoint.host, request.port, target, fields)
+
+
+def _asked_here(flow: http.HTTPFlow, fields: Fields) -> Ask:
+    request = flow.request
     scheme = "https" if flow.client_conn.tls else "http"
     host, port = parse_authority(request.host_header or "", check=False)
     return Ask(request.method, scheme, host.lower(), port or DEFAULT_PORTS[scheme], request.path, fields)
@@ -71,8 +82,13 @@ def _send_to(request: http.Request, upstream: Upstream) -> None:
     request.host_header = upstream.authority
 
 
+def _dashed(names: frozenset[str]) -> frozenset[str]:
+    """Kong takes underscores in the names of header fields for dashes."""
+    return frozenset(name.replace("_", "-") for name in names)
+
+
 def _hide(request: http.Request, names: frozenset[str]) -> None:
-    for name in names:
+    for name in {field for field in request.headers if field.lower().replace("_", "-") in _dashed(names)}:
         request.headers.pop(name, None)
     path, mark, query = request.path.partition("?")
     kept = [part for part in query.split("&") if unquote_plus(part.partition("=")[0]).lower() not in names]

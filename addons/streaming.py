@@ -43,7 +43,7 @@ def attach_tap(flow: http.HTTPFlow, replies: Replies) -> None:
         for name, value in heard.fields:
             response.headers.add(field_name(flow, name), value)
         if heard.answer:
-            exchange.sent = False
+            exchange.withheld = True
             replace(flow, heard.answer)
             endpoint = exchange.ask.endpoint
             text = "ai-limit: %s %s: an answer is replaced, as what it counts was used up"

@@ -15,7 +15,6 @@ from limiter.kong.passage import Passage
 from limiter.ledgers import Ledger
 from limiter.prices import Prices
 from limiter.replies import NativeVoice, Replies
-from limiter.settings import Settings
 from limiter.stores.contract import Clock, Store, StoreError, wall_clock
 from limiter.stores.fallback import FallbackStore
 from limiter.stores.memory import MemoryStore
@@ -165,7 +164,9 @@ class App:
         replies = Replies(NativeVoice(settings.rate_limit_headers))
         roll = Roll((*settings.consumers, *settings.gateway.consumers))
         passage = Passage(settings.gateway)
-        return Running(configuration, _directory(settings), engine, prices, replies, roll, passage, stores, url)
+        services = [f"{service.host}:{service.port}".lower() for service in settings.gateway.services if service.host]
+        directory = Directory(settings.providers, services)
+        return Running(configuration, directory, engine, prices, replies, roll, passage, stores, url)
 
     def _stores(self, configuration: Configuration, url: str, before: Running | None) -> Mapping[Ledger | None, Store]:
         """The store of each ledger. Those that were open before stay, with all that they count or owe."""
@@ -217,17 +218,6 @@ class App:
         if self._sources.config.is_dir():
             files.update(path for path in self._sources.config.iterdir() if path.suffix in SUFFIXES)
         return {path: _stamp(path) for path in files}
-
-
-def _directory(settings: Settings) -> Directory:
-    """Where requests are metered: also at services of a gateway that are no model's, as quotas may hold for them."""
-    known = Directory(settings.providers)
-    services = {
-        f"{service.host}:{service.port}".lower(): "other"
-        for service in settings.gateway.services
-        if service.host and not known.is_known_host(service.host, service.port)
-    }
-    return Directory({**services, **settings.providers}) if services else known
 
 
 def _unknown_providers(configuration: Configuration) -> Iterator[Notice]:

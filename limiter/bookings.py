@@ -1,6 +1,7 @@
 """Bookings over several stores: all or none, whichever stores the limits of one request are kept in."""
 
 import asyncio
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -10,6 +11,8 @@ from limiter.ledgers import Ledger
 from limiter.plans import Planned
 from limiter.rules import Policy, Rule
 from limiter.stores.contract import LEASE, Clock, Store, StoreError
+
+logger = logging.getLogger(__name__)
 
 
 class Booked(NamedTuple):
@@ -32,12 +35,17 @@ class UnservedError(StoreError):
 class _Account:
     """One store, and how far its clock is ahead of ours."""
 
-    __slots__ = ("offset", "store")
+    __slots__ = ("_mark", "offset", "store")
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, mark: str) -> None:
         self.store = store
+        self._mark = mark
         self.offset = 0
         """Milliseconds, as of its last answer."""
+
+    def id(self, batch: str) -> str:
+        """The id of the account's part of a batch: two ledgers may lead to one server, for which equal ids are one."""
+        return batch + self._mark
 
 
 class Bookings:
@@ -52,7 +60,10 @@ class Bookings:
 
     def __init__(self, policy: Policy, stores: Mapping[Ledger | None, Store], clock: Clock) -> None:
         self._clock = clock
-        accounts = {ledger: _Account(store) for ledger, store in stores.items()}
+        ordered = sorted(stores.items(), key=lambda pair: pair[0] is not None)
+        accounts = {
+            ledger: _Account(store, f".{index}" if index else "") for index, (ledger, store) in enumerate(ordered)
+        }
         self._own = accounts[None]
         # By identity, as rules are asked for it with every request and a ledger has many parts to compare.
         self._accounts = {id(rule.ledger): accounts[rule.ledger] for rule in policy.rules}
@@ -86,7 +97,11 @@ class Bookings:
             admitted = admitted and answer.acquired.admitted
             late = late or answer.late
         if problem or not admitted:
-            await self._give_back(id, planned, parts, answers)
+            try:
+                await self._give_back(id, planned, parts, answers)
+            except StoreError as failed:
+                # Nobody waits for it: what is booked stays until its window, or its hold, ends.
+                logger.warning("ai-limit: what a refused request had booked could not be given back: %s", failed)
         if problem:
             raise problem
         now = self.now(planned[0].plan.rule)
@@ -99,7 +114,9 @@ class Bookings:
             StoreError: of one of the stores; the others have booked theirs.
         """
         parts = self._parts(corrections, lambda pair: pair[0])
-        calls = [account.store.settle(id, [correction for _, correction in part]) for account, part in parts]
+        calls = [
+            account.store.settle(account.id(id), [correction for _, correction in part]) for account, part in parts
+        ]
         if len(calls) == 1:
             await calls[0]
             return
@@ -116,7 +133,7 @@ class Bookings:
         ids: defaultdict[_Account, list[str]] = defaultdict(list)
         for batch, planned in held:
             for account in {self._account(item.plan.rule) for item in planned if item.charge.hold}:
-                ids[account].append(batch)
+                ids[account].append(account.id(batch))
         problem: StoreError | None = None
         for account, ours in ids.items():
             try:
@@ -143,7 +160,7 @@ class Bookings:
     async def _acquire_in(self, account: _Account, id: str, planned: Sequence[Planned]) -> Booked:
         charges = [item.charge for item in planned]
         try:
-            acquired = await account.store.acquire(id, charges)
+            acquired = await account.store.acquire(account.id(id), charges)
         except StoreError as problem:
             raise UnservedError(planned[0].plan.rule, problem) from problem
         account.offset = acquired.now - self._clock()

@@ -77,8 +77,20 @@ def proxy_password(header: str) -> Password | None:
             return None
 
 
+TOLD = (
+    "x-consumer-username",
+    "x-consumer-id",
+    "x-consumer-custom-id",
+    "x-consumer-groups",
+    "x-credential-identifier",
+    "x-anonymous-consumer",
+    "x-mse-consumer",
+)
+"""Fields in which Kong and Higress tell their upstreams who asks. A client's own word in them is worth nothing."""
+
+
 def told(headers: Mapping[str, str]) -> Who:
-    """Who a trusted peer says it is: the fields that Kong and Higress set for their upstreams.
+    """Who a trusted peer says it is.
 
     Args:
         headers: lower-case names.

@@ -37,6 +37,8 @@ async def count_nothing(_: Sequence[Plan]) -> Mapping[str, int]:
 
 UNDER_WAY = 100
 """Milliseconds that a settlement may take to the store: a window that ends so soon is taken for over."""
+ATTEMPTS = 3
+"""Decisions on one request. A store that takes longer than a window lasts is late each time, and no faster for that."""
 CLAIMED = 24 * 60 * 60 * 1000
 """Milliseconds for which a claim stands."""
 
@@ -84,25 +86,29 @@ class Engine:
         if any(plan.asked for plan in plans):
             held = held._replace(asked=await count(plans))
         now = self._bookings.now
-        while True:
+        for again in reversed(range(ATTEMPTS)):
             planned = tuple([Planned(plan, plan.charge(facts, held, now(plan.rule))) for plan in plans])
             batch = self._new_id()
             acquired, late = await self._bookings.acquire(batch, planned)
             outcome = decide(batch, facts, planned, acquired)
-            if acquired.admitted and (late or isinstance(outcome, Refusal)):
-                await self._give_back(batch, facts, planned, acquired.readings)
             # What was booked in a window that ended on the way to the store counts for nothing, so decide again.
-            if not late:
+            repeated = late and again > 0
+            if acquired.admitted and (repeated or isinstance(outcome, Refusal)):
+                await self._give_back(batch, facts, planned, acquired.readings)
+            if not repeated:
                 break
         if isinstance(outcome, Admission):
             self._open.add(outcome)
         return outcome
 
-    async def settle(self, admission: Admission, usage: Usage, model: str = "", *, local: bool = False) -> Usage:
+    async def settle(
+        self, admission: Admission, usage: Usage, model: str = "", *, local: bool = False, served: bool = True
+    ) -> Usage:
         """Books what an exchange truly consumed, priced; call it once for each admission, however the exchange ended.
 
         Args:
             model: as the response names it; empty: as the request did.
+            served: False: the answer was withheld, so that what the request itself counted for is given back.
 
         Returns:
             The usage with its cost.
@@ -116,7 +122,10 @@ class Engine:
         corrections = [
             (item.plan.rule, _correction(item, reading, admission.facts, actual, now(item.plan.rule) + UNDER_WAY))
             for item, reading in zip(admission.planned, admission.readings, strict=True)
-            if item.plan.settles and ((actual := item.plan.consumed(admission.facts, priced)) or item.charge.take)
+            if (item.plan.settles or not served)
+            and (
+                (actual := item.plan.consumed(admission.facts, priced) if item.plan.settles else 0) or item.charge.take
+            )
         ]
         if corrections:
             await self._bookings.settle(admission.id, _once(corrections))
@@ -200,7 +209,7 @@ class Engine:
                 prompt_tokens=prompt,
                 completion_tokens=completion,
                 total_tokens=prompt + completion,
-                service_tier=scope.tier,
+                asked_tier=scope.tier,
                 premium=scope.premium,
                 units=forecast.units,
             )
@@ -239,7 +248,8 @@ def _once(corrections: list[tuple[Rule, Correction]]) -> list[tuple[Rule, Correc
         return corrections
     first: dict[object, tuple[Rule, Correction]] = {}
     for rule, correction in corrections:
-        shared = (rule.ledger, correction.charge.key) if correction.charge.capped else object()
+        place = rule.ledger.place if rule.ledger else ""
+        shared = (place, correction.charge.key) if correction.charge.capped else object()
         first.setdefault(shared, (rule, correction))
     return list(first.values())
 

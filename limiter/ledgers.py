@@ -18,3 +18,10 @@ class Ledger:
     sync_rate: float = 0
     """Seconds between two exchanges of what was counted here and elsewhere; 0: each booking goes to the store, and is
     known to all, at once. Negative: nothing is ever exchanged."""
+
+    @property
+    def place(self) -> str:
+        """Where its counters are, whatever the manner in which they are kept."""
+        if isinstance(self.store, str):
+            return self.store
+        return f"{self.store}/{self.store.database}"

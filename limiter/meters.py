@@ -44,6 +44,9 @@ class Usage:
     """True when any number is our estimate and not the provider's word."""
     service_tier: str = ""
     """The tier that served the request where the provider names one: `flex`, `priority`, `batch` …"""
+    asked_tier: str = ""
+    """The tier that the request asked for, where the provider names none. The standard one may have served it: the
+    dearer of the two counts, so that no client's word makes anything cheaper."""
     premium: int = 0
     """Hundredths of the list price that its tokens cost more, as the provider says how it served them."""
     requests: int = 1

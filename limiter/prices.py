@@ -54,7 +54,8 @@ class _Where(NamedTuple):
     provider: str
     host: str
     local: bool
-    tier: str
+    tiers: tuple[str, ...]
+    """Any of them may have served; the dearest counts."""
     at: datetime | None
 
 
@@ -103,7 +104,7 @@ class Prices:
             local, at: as `price`.
         """
         model = self.model(facts.provider, facts.model, served)
-        return self.price(usage, facts.provider, model, host=facts.host, local=local, tier=usage.service_tier, at=at)
+        return self.price(usage, facts.provider, model, host=facts.host, local=local, at=at)
 
     def price(  # noqa: PLR0913 each is a fact of its own
         self,
@@ -113,7 +114,6 @@ class Prices:
         *,
         host: str = "",
         local: bool = False,
-        tier: str = "",
         at: datetime | None = None,
     ) -> Priced:
         """The cost of one exchange.
@@ -125,13 +125,13 @@ class Prices:
             provider: our name of it; a host that it is reached by may help where the price list knows no such name.
             model: as the response names it, else as the request does.
             local: the model runs on the user's own machine and costs nothing unless priced by an override.
-            tier: the service tier asked for; the one that the usage reports counts more.
             at: when the request was made. None: prices that change with time are taken at their latest, and at
                 their dearest where they change by the hour.
         """
         if usage.cost is not None:
             return Priced(usage.cost, "reported", "")
-        where = _Where(provider, host, local, usage.service_tier or tier, at)
+        tiers = (usage.service_tier,) if usage.service_tier else _possible(usage.asked_tier)
+        where = _Where(provider, host, local, tiers, at)
         own = self._price(_own(usage) if usage.others else usage, model, where)
         if not usage.others:
             return own
@@ -159,9 +159,8 @@ class Prices:
             local, at: as `price`.
         """
         provider, model = facts.provider, self.model(facts.provider, facts.model)
-        tiers = (scope.tier, "") if scope.tier else ("",)
         images = self._most_images(scope)
-        quotes = [self._quote(provider, model, facts.host, tier) for tier in tiers]
+        quotes = [self._quote(provider, model, facts.host, tier) for tier in _possible(scope.tier)]
         override = quotes[0].override
         if override is not None:
             return override.tariff.most(prompt, completion, scope) + images
@@ -195,15 +194,16 @@ class Prices:
 
     def _price(self, usage: Usage, model: str, where: _Where) -> Priced:
         provider, host, at = where.provider, where.host, where.at
-        quote = self._quote(provider, model, host, where.tier)
+        quotes = [self._quote(provider, model, host, tier) for tier in where.tiers]
+        override = quotes[0].override
         images = self._images(usage, at)
-        if quote.override is not None:
-            return Priced(quote.override.tariff.cost(usage) + images, "override", quote.override.detail)
+        if override is not None:
+            return Priced(override.tariff.cost(usage) + images, "override", override.detail)
         if where.local:
             return Priced(0, "local", "")
-        if quote.listed:
+        if found := [item for quote in quotes for item in quote.listed]:
             premium = usage.premium or _premium(provider, model, host)
-            costs = ((item.tariff(at).cost(usage, premium), item) for item in quote.listed)
+            costs = ((item.tariff(at).cost(usage, premium), item) for item in found)
             cost, listed = max(costs, key=lambda pair: pair[0])
             # A model that is sold by the minute or the page has no price for tokens, which does not make them free.
             if cost or listed.free or not _consumed(usage):
@@ -251,6 +251,11 @@ def _find(provider: str, model: str, host: str, tier: str) -> tuple[Listed, ...]
         return builtin().find(provider, model, host, tier)
     except Exception:  # noqa: BLE001 names come from clients, and no name may keep an exchange from being charged
         return ()
+
+
+def _possible(asked: str) -> tuple[str, ...]:
+    """Tiers that may serve a request for one: that, or the standard one."""
+    return (asked, "") if asked else ("",)
 
 
 def _own(usage: Usage) -> Usage:

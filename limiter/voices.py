@@ -60,8 +60,8 @@ class Heard(NamedTuple):
     removed: frozenset[str] = frozenset()
     """Lower-case names of fields that the client must not see."""
     answer: Answer | None = None
-    """Takes the place of the response: its status, body and what describes the body. Other fields stay. Nothing of the
-    exchange is counted then."""
+    """Takes the place of the response: its status, body and what describes the body. Other fields stay. The upstream
+    was asked all the same: limits of other voices count no request, but the tokens that it is likely to have used."""
 
 
 @runtime_checkable

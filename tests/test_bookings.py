@@ -116,3 +116,27 @@ async def test_a_store_that_does_not_answer_is_told_with_a_rule_of_it() -> None:
         await desk.acquire()
 
     assert problem.value.rule is desk.rules[1]
+
+
+async def test_two_ledgers_that_lead_to_one_store_are_counted_apart() -> None:
+    store = MemoryStore(lambda: NOW)
+    rules = (rule("a", 5), rule("b", 3, OTHER), rule("c", 3, OTHER))
+    desk = Desk(*rules, other=store)
+    desk.own = store
+    desk.bookings = Bookings(Policy(rules), {OTHER: store, None: store}, lambda: NOW)
+
+    assert [await desk.acquire() for _ in range(4)] == [True, True, True, False]
+    assert await desk.used() == [3, 3, 3]
+
+
+async def test_a_store_that_is_away_is_named_also_when_nothing_can_be_given_back() -> None:
+    class Deaf(MemoryStore):
+        async def settle(self, id: str, corrections: Sequence[Correction]) -> None:
+            raise StoreError("deaf")
+
+    rules = (rule("a", 5), rule("b", 5, OTHER))
+    bookings = Bookings(Policy(rules), {None: Deaf(lambda: NOW), OTHER: Away(lambda: NOW)}, lambda: NOW)
+    desk = Desk(*rules)
+    with pytest.raises(UnservedError, match="away") as raised:
+        await bookings.acquire("x", desk.planned())
+    assert raised.value.rule is rules[1]

@@ -1,12 +1,13 @@
 """One request from facts to outcome, on a clock that the test sets: what is spent is counted once, in some window."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from itertools import count
 
 import pytest
 
 from limiter.config import parse
+from limiter.counters import Acquired, Charge
 from limiter.decisions import Admission, Refusal, Unpriced
 from limiter.engine import Engine
 from limiter.facts import Facts
@@ -217,3 +218,20 @@ async def test_speech_is_reserved_by_its_text(make: Make) -> None:
     outcome = await engine.admit(Facts(provider="openai", model="tts-1"), speech)
     assert isinstance(outcome, Admission)
     assert outcome.planned[0].charge.take == 15_000_000
+
+
+async def test_a_store_that_is_always_late_is_asked_no_more_than_thrice(make: Make, clock: Clock) -> None:
+    engine = make("amount: 5 requests per second")
+    asked = []
+    store = engine._bookings.own
+    acquire = store.acquire
+
+    async def slow(id: str, charges: Sequence[Charge], lease: int = LEASE) -> Acquired:
+        asked.append(id)
+        clock.now += 1_500
+        return await acquire(id, charges, lease)
+
+    store.acquire = slow  # type: ignore[method-assign]
+    await admitted(engine)
+
+    assert len(asked) == 3

@@ -362,6 +362,8 @@ def exchanges(draw: st.DrawFn) -> tuple[str, dict[str, Any], Usage]:
         if ttl:
             block["cache_control"] = {"type": "ephemeral", "ttl": ttl}
         body = {"model": model, "max_tokens": bound, "messages": [{"role": "user", "content": [block]}]}
+        if draw(st.booleans()):
+            body |= {"inference_geo": "us", "speed": "fast"}
         if hides:
             body["container"] = "container_1"
         if search:
@@ -400,8 +402,14 @@ def exchanges(draw: st.DrawFn) -> tuple[str, dict[str, Any], Usage]:
         completion_image_tokens=draw(st.integers(0, completion)),
         web_searches=draw(st.integers(0, seen.scope.searches)),
         service_tier=draw(st.sampled_from(["", ask.service_tier, "default"])),
+        premium=draw(st.sampled_from([0, seen.scope.premium])),
     )
     return url, body, usage
+
+
+def _plain(seen: Forecast) -> Forecast:
+    """As if no service tier had been asked for."""
+    return replace(seen, scope=seen.scope._replace(tier=""))
 
 
 @given(exchanges())
@@ -411,6 +419,7 @@ def test_no_usage_that_the_request_allows_costs_more(exchange: tuple[str, dict[s
     _, facts, seen = asked(url, body)
     holds = engine()._hold(facts, seen, local=False)
     assert (holds.most.cost or 0) >= true_cost(url, body, usage)
+    assert (holds.likely.cost or 0) >= (engine()._hold(facts, _plain(seen), local=False).likely.cost or 0)
     assert holds.most.prompt_tokens >= usage.prompt_tokens
     assert holds.most.completion_tokens >= usage.completion_tokens
     assert (holds.most.cost or 0) >= (holds.likely.cost or 0) >= (holds.prompt.cost or 0)

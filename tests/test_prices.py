@@ -144,12 +144,26 @@ def test_costs_are_those_of_the_published_prices(provider: str, model: str, usag
 )
 def test_service_tiers_have_prices_of_their_own(provider: str, model: str, tier: str, expected: str) -> None:
     """As published in autumn 2026: batch and flex halve, priority costs 1.7 times."""
-    assert PRICES.price(PLAIN, provider, model, tier=tier, at=AT).cost == dollars(expected)
+    assert PRICES.price(replace(PLAIN, service_tier=tier), provider, model, at=AT).cost == dollars(expected)
 
 
-def test_the_tier_that_served_the_request_counts_more_than_the_one_asked_for() -> None:
-    served = Usage(prompt_tokens=1000, completion_tokens=500, service_tier="default")
-    assert PRICES.price(served, "openai", "gpt-4o", tier="priority", at=AT).cost == dollars("0.0075")
+@pytest.mark.parametrize(
+    ("served", "asked", "expected"),
+    [
+        ("default", "priority", "0.0075"),
+        ("batch", "priority", "0.00375"),
+        ("", "priority", "0.01275"),
+        ("", "batch", "0.0075"),
+        ("", "never heard of", "0.0075"),
+    ],
+)
+def test_a_tier_that_was_asked_for_and_not_confirmed_costs_the_dearer_of_it_and_the_standard_one(
+    served: str, asked: str, expected: str
+) -> None:
+    usage = replace(PLAIN, service_tier=served, asked_tier=asked)
+    assert PRICES.price(usage, "openai", "gpt-4o", at=AT).cost == dollars(expected)
+    own = Prices([Price(model="*", input=Decimal(1), output=Decimal(1))])
+    assert own.price(usage, "openai", "gpt-4o", at=AT).cost == dollars("0.0015")
 
 
 def test_prices_change_with_date_and_hour() -> None:

@@ -1,6 +1,5 @@
 """The way of a request through a gateway: which route it takes, who sent it, and where it goes."""
 
-import json
 from typing import NamedTuple
 
 from limiter.consumers import NOBODY, Who
@@ -27,11 +26,9 @@ class Passing(NamedTuple):
     """Fields that tell the upstream who asks, in place of the client's; None: nobody was asked."""
 
 
-NO_ROUTE = Answer(
-    404,
-    (("content-type", "application/json; charset=utf-8"),),
-    json.dumps({"message": "no Route matched with those values"}, separators=(",", ":")).encode(),
-)
+_JSON = (("content-type", "application/json; charset=utf-8"),)
+NO_ROUTE = Answer(404, _JSON, b'{"message":"no Route matched with those values"}')
+NO_SERVICE = Answer(503, _JSON, b'{"message":"no Service found with those values"}')
 
 
 class Passage:
@@ -57,6 +54,8 @@ class Passage:
         match = self._router.match(ask) if inbound else self._router.towards(ask, provider)
         if match is None and inbound and self.has_routes:
             return NO_ROUTE
+        if match is not None and match.service is None and inbound:
+            return NO_SERVICE
         service, route = _ids(match)
         shown = Shown(ask.fields, ask.target.partition("?")[2], ask.method)
         found = self._authentication.ask(shown, service, route)

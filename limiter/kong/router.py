@@ -93,7 +93,7 @@ class Router:
         self._destinations: dict[tuple[str, int], list[Service]] = {}
         for service in gateway.services:
             if service.enabled:
-                self._destinations.setdefault((service.host.lower(), service.port), []).append(service)
+                self._destinations.setdefault((service.host.lower().rstrip("."), service.port), []).append(service)
         for services in self._destinations.values():
             services.sort(key=lambda service: -len(service.path))
 
@@ -183,7 +183,7 @@ class Router:
 def _beyond(base: str, path: str) -> str | None:
     """What a path has after a service's own, with a slash before it; None if it begins otherwise."""
     bare = base.rstrip("/")
-    if not path.startswith(bare):
+    if not path.lower().startswith(bare.lower()):  # Some upstreams take a path in any case.
         return None
     rest = path[len(bare) :]
     return rest or "/" if not rest or rest.startswith("/") else None

@@ -38,6 +38,8 @@ def consumed(ask: Ask, observation: Observation | None, status: int | None, fore
         completion_tokens=completion,
         total_tokens=expected.prompt_tokens + completion,
         estimated=True,
+        asked_tier=expected.scope.tier,
+        premium=expected.scope.premium,
         units=expected.units,
     )
 
@@ -65,8 +67,10 @@ def unreported(ask: Ask, observation: Observation | None, status: int | None) ->
 
 
 def with_request_tier(usage: Usage, ask: Ask) -> Usage:
-    """The usage with the request's service tier where the response named none."""
-    return usage if usage.service_tier or not ask.service_tier else replace(usage, service_tier=ask.service_tier)
+    """The usage with the tier that the request asks for, where the response named none; see `Usage.asked_tier`."""
+    if usage.service_tier or usage.asked_tier or not ask.service_tier:
+        return usage
+    return replace(usage, asked_tier=ask.service_tier)
 
 
 def work(ask: Ask, observation: Observation, place: str) -> str:

@@ -34,8 +34,10 @@ AUDIO_UPLOAD_BYTES_PER_TOKEN = 1600
 RECORDED_BYTES_PER_SECOND = 16_000
 """Of compressed speech."""
 SPOKEN_TOKENS_PER_CHARACTER = 1.5
-"""Speech has some 15 characters a second, and a second of it some 20 tokens: at OpenAI's prices a minute of
-gpt-4o-mini-tts costs $0.015. https://developers.openai.com/api/docs/models/gpt-4o-mini-tts"""
+"""No provider states it. Derived from one bill for gpt-4o-mini-tts: 4,096 characters of English became 268 s of speech
+for $0.06471 (https://github.com/sanand0/blog/blob/main/posts/2025/openai-tts-cost.md), at $12 a million tokens
+(https://developers.openai.com/api/docs/models/gpt-4o-mini-tts) 5,392 of them. That is 1.32 a character and 20 a second;
+the rest is a margin for slower speech."""
 PER_TURN = 4
 PER_PROMPT = 3
 """What chat templates add: measured for OpenAI, near enough for others."""

@@ -221,6 +221,8 @@ PROVIDERS: tuple[Provider, ...] = (
     # https://developer.konghq.com/plugins/ai-proxy/reference/ : `llama2_format` is raw, openai or ollama, and the
     # path is the user's. Where it is has to be said in the settings.
     Provider("llama2", (), routes.LLAMA2, asks_usage=True, local=True),
+    # A gateway's service whose host tells nothing. Calls of models are known by their paths.
+    Provider("service", (), routes.OPENAI_AND_ANTHROPIC, asks_usage=True, bills_as="openai"),
     # Whatever else the settings map, so that its requests and what its answers report in headers can be limited.
     Provider("other", (), (), local=True, opaque=True),
 )

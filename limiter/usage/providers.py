@@ -4,7 +4,8 @@ Whatever is unclear is metered: a request that only looks as if it were free mus
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
@@ -84,8 +85,12 @@ _called_before = lru_cache(maxsize=4096)(_called)
 class Directory:
     """Finds the provider and the endpoint that a request calls, the hosts of the configuration included."""
 
-    def __init__(self, extra: Mapping[str, str] = MappingProxyType({})) -> None:
-        """`extra` maps `host` or `host:port`, lower case, to a provider's name; it goes before the table.
+    def __init__(self, extra: Mapping[str, str] = MappingProxyType({}), services: Iterable[str] = ()) -> None:
+        """Of the table, and what a configuration adds to it.
+
+        Args:
+            extra: `host` or `host:port`, lower case → a provider's name; it goes before the table.
+            services: `host:port`, lower case, where every request counts: what is no call of a model as one to `other`.
 
         Raises:
             ValueError: no such provider; the text lists those that there are.
@@ -97,11 +102,18 @@ class Directory:
             )
         # IPv6 hosts are written in brackets and given without.
         self._extra = {canonical_host(_BRACKETS.sub("", host)): BY_NAME[name] for host, name in extra.items()}
+        self._services = frozenset(canonical_host(_BRACKETS.sub("", service)) for service in services)
 
     def is_known_host(self, host: str, port: int) -> bool:
         """Whether a TLS connection to this host is worth opening. Ports that are mere guesses are not."""
-        match = self._match(canonical_host(host), port)
-        return match is not None and not match.exact
+        host = canonical_host(host)
+        match = self._match(host, port)
+        return (match is not None and not match.exact) or f"{host}:{port}" in self._services
+
+    def is_named(self, host: str, port: int) -> bool:
+        """Whether the host is known by its name, or the configuration says what it is; not by a usual port alone."""
+        host = canonical_host(host)
+        return self._named(host, port) is not None or f"{host}:{port}" in self._services
 
     def recognise(self, host: str, port: int, method: str, path: str, headers: Mapping[str, str]) -> Endpoint | None:
         """What the request calls; None for a host that is no provider's.
@@ -112,46 +124,75 @@ class Directory:
         """
         host = canonical_host(host)
         match = self._match(host, port)
-        if match is None:
-            return None
-        provider = match.provider
-        if provider.opaque:
-            return Endpoint(
-                provider.name, "other", provider.api, True, SNIFF, asks_usage=False, local=match.local,
-                defers=True, estimated=False, opaque=True, host=host,
-            )  # fmt: skip
-        method = _method(method, headers)
-        bare = path.partition("?")[0]
-        called = (_called_before if len(bare) <= _SHORT else _called)(provider.name, method, bare)
-        name, route = provider.bills_as or provider.name, called.route
-        if route is None:
-            if match.exact:
-                return None
-            return Endpoint(
-                name, "other", provider.api, called.metered, SNIFF, asks_usage=False,
-                local=match.local, estimated=not called.plain, host=host,
-            )  # fmt: skip
-        return Endpoint(
-            name, route.name, route.api or provider.api, route.metered, route.reader or provider.reader,
-            asks_usage=route.streams_usage_on_request and provider.asks_usage and _may_ask(provider, path),
-            local=match.local, repeats=route.repeats, protocol=route.protocol, defers=route.defers,
-            estimated=not route.defers, host=host,
-            json=route.json and route.metered and method == "POST" and not route.repeats and not route.defers,
-        )  # fmt: skip
+        endpoint = _endpoint(match, host, method, path, headers) if match else None
+        if endpoint is not None or f"{host}:{port}" not in self._services:
+            return endpoint
+        return _service(host, method, path, headers)
 
-    def _match(self, host: str, port: int) -> _Match | None:
+    def _named(self, host: str, port: int) -> _Match | None:
         if self._extra:
             provider = self._extra.get(f"{host}:{port}") or self._extra.get(host)
             if provider is not None:
                 return _Match(provider, provider.local and _public(host) is not provider)
         provider = _public(host)
-        if provider is not None:
-            return _Match(provider, local=False)
+        return _Match(provider, local=False) if provider is not None else None
+
+    def _match(self, host: str, port: int) -> _Match | None:
+        named = self._named(host, port)
+        if named is not None:
+            return named
         if port in _PORTS:
             return _Match(_PORTS[port], local=True)
         if port in _LOCAL_PORTS and host in _LOOPBACK:
             return _Match(_LOCAL_PORTS[port], local=True, exact=True)
         return None
+
+
+def _endpoint(match: _Match, host: str, method: str, path: str, headers: Mapping[str, str]) -> Endpoint | None:
+    """What a request to a host of the provider calls; None where the port was only a guess, and a wrong one."""
+    provider = match.provider
+    if provider.opaque:
+        return _opaque(provider, host, local=match.local)
+    method = _method(method, headers)
+    bare = path.partition("?")[0]
+    called = (_called_before if len(bare) <= _SHORT else _called)(provider.name, method, bare)
+    name, route = provider.bills_as or provider.name, called.route
+    if route is None:
+        if match.exact:
+            return None
+        return Endpoint(
+            name, "other", provider.api, called.metered, SNIFF, asks_usage=False,
+            local=match.local, estimated=not called.plain, host=host,
+        )  # fmt: skip
+    return Endpoint(
+        name, route.name, route.api or provider.api, route.metered, route.reader or provider.reader,
+        asks_usage=route.streams_usage_on_request and provider.asks_usage and _may_ask(provider, path),
+        local=match.local, repeats=route.repeats, protocol=route.protocol, defers=route.defers,
+        estimated=not route.defers, host=host,
+        json=route.json and route.metered and method == "POST" and not route.repeats and not route.defers,
+    )  # fmt: skip
+
+
+def _service(host: str, method: str, path: str, headers: Mapping[str, str]) -> Endpoint:
+    """What a request to a gateway's service calls. Each one counts, and usage is read where an answer may have it."""
+    local = host in _LOOPBACK
+    endpoint = _endpoint(_Match(BY_NAME["service"], local), host, method, path, headers)
+    if endpoint is None or not (endpoint.metered or endpoint.repeats or endpoint.protocol):
+        return _opaque(BY_NAME["other"], host, local=local)
+    if endpoint.name == "other":
+        return (
+            replace(endpoint, provider="other")
+            if method in _OVERRIDING
+            else _opaque(BY_NAME["other"], host, local=local)
+        )
+    return endpoint
+
+
+def _opaque(provider: Provider, host: str, *, local: bool) -> Endpoint:
+    return Endpoint(
+        provider.name, "other", provider.api, True, SNIFF, asks_usage=False, local=local, defers=True, estimated=False,
+        opaque=True, host=host,
+    )  # fmt: skip
 
 
 def path_of(endpoint: Endpoint, path: str) -> str:

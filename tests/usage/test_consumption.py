@@ -1,11 +1,14 @@
 """What an exchange is charged for, where its endpoint says little about it."""
 
+import json
 from typing import Any
 
 import pytest
 
+from limiter.facts import Facts
 from limiter.meters import Usage
-from limiter.usage.consumption import consumed, unreported, waits_for_poll
+from limiter.prices import Prices
+from limiter.usage.consumption import consumed, unreported, waits_for_poll, with_request_tier
 from limiter.usage.forecast import Forecast, forecast
 from limiter.usage.tap import Observation
 from tests.usage.exchanges import EVENTS, ask_for, lines, observe, sse
@@ -13,6 +16,8 @@ from tests.usage.exchanges import EVENTS, ask_for, lines, observe, sse
 CHAT = "api.openai.com/v1/chat/completions"
 OTHER = "api.anthropic.com/v9/new"
 BATCHES = "api.openai.com/v1/batches"
+CLAUDE = "api.anthropic.com/v1/messages"
+PRICES = Prices()
 
 
 def _foreseen() -> Forecast:
@@ -46,6 +51,60 @@ def test_speech_is_paid_by_its_text() -> None:
 
     assert (usage.units, usage.completion_tokens) == ({"input_characters": 12}, 18)
     assert usage.estimated
+
+
+@pytest.mark.parametrize(
+    ("url", "model"),
+    [
+        (CHAT, "gpt-5"),
+        ("generativelanguage.googleapis.com/v1beta/openai/chat/completions", "gemini-2.5-pro"),
+        (CLAUDE, "claude-sonnet-4-5"),
+    ],
+)
+@pytest.mark.parametrize("tier", ["batch", "Batch", "flex", "priority", "unheard of"])
+@pytest.mark.parametrize("told", [True, False])
+def test_no_word_of_the_client_on_its_tier_makes_anything_cheaper(url: str, model: str, tier: str, told: bool) -> None:
+    """Neither where the answer names no tier, nor where it has no usage."""
+    counts = {"prompt_tokens": 1000, "input_tokens": 1000, "completion_tokens": 1000, "output_tokens": 1000}
+
+    def cost(**more: str) -> int:
+        ask = ask_for(url, {"model": model, "max_tokens": 5, **more})
+        foreseen = forecast(ask, json.dumps({"model": model, "max_tokens": 5, **more}).encode())
+        seen = observe(ask, lines({"usage": counts} if told else {}))
+        usage = with_request_tier(consumed(ask, seen, 200, lambda: foreseen), ask)
+        assert usage.estimated is not told
+        return PRICES.bill(usage, Facts(provider=ask.endpoint.provider, model=model)).cost
+
+    if (tier, model) == ("priority", "gpt-5"):
+        assert cost(service_tier=tier) == 2 * cost() > 0
+    else:
+        assert cost(service_tier=tier) >= cost() > 0
+
+
+def test_the_tier_that_an_answer_names_is_believed() -> None:
+    ask = ask_for(CHAT, {"model": "gpt-5", "service_tier": "priority"})
+    seen = observe(ask, lines({"service_tier": "flex", "usage": {"prompt_tokens": 1000, "completion_tokens": 0}}))
+    usage = with_request_tier(consumed(ask, seen, 200, _foreseen), ask)
+    assert (usage.service_tier, usage.asked_tier) == ("flex", "")
+
+
+@pytest.mark.parametrize(("more", "hundredths"), [({}, 100), ({"inference_geo": "us"}, 110), ({"speed": "fast"}, 200)])
+@pytest.mark.parametrize("status", [None, 200])
+def test_an_estimate_costs_what_the_request_asks_to_be_dearer(
+    more: dict[str, str], hundredths: int, status: int | None
+) -> None:
+    """The client left early, or the answer was cut before its usage: place and speed cost as if it had told."""
+    body = {"model": "claude-opus-4-8", "max_tokens": 400, "messages": [{"role": "user", "content": "Hi"}]}
+    facts = Facts(provider="anthropic", model="claude-opus-4-8")
+
+    def cost(**more: str) -> int:
+        ask = ask_for(CLAUDE, {**body, **more})
+        foreseen = forecast(ask, json.dumps({**body, **more}).encode())
+        seen = observe(ask, b"") if status else None
+        usage = with_request_tier(consumed(ask, seen, status, lambda: foreseen), ask)
+        return PRICES.bill(usage, facts).cost
+
+    assert 100 * cost(**more) == hundredths * cost() > 0
 
 
 def test_recordings_are_paid_by_their_length() -> None:

@@ -441,3 +441,37 @@ def test_codex_accounts_are_metered_where_the_settings_say_so(path: str, name: s
     assert endpoint is not None
     assert (endpoint.provider, endpoint.metered) == ("openai", metered)
     assert endpoint.name == (name or endpoint.name)
+
+
+SERVICES = Directory(
+    {"mapped.example:80": "cohere"}, ["media.example:80", "localhost:8000", "llm.internal:4000", "mapped.example:80"]
+)
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "method", "path", "found"),
+    [
+        ("media.example", 80, "POST", "/render", ("other", "other", True, False)),
+        ("media.example", 80, "GET", "/v1/models", ("other", "other", True, True)),
+        ("MEDIA.example.", 80, "GET", "/", ("other", "other", True, True)),
+        ("media.example", 81, "POST", "/render", None),
+        # Calls of models are known by their paths.
+        ("llm.internal", 4000, "POST", "/v1/chat/completions", ("openai", "chat", True, False)),
+        ("llm.internal", 4000, "POST", "/v1/messages", ("openai", "messages", True, False)),
+        # What was known before stays as it was.
+        ("localhost", 8000, "POST", "/v1/chat/completions", ("vllm", "chat", True, False)),
+        ("localhost", 8000, "POST", "/render", ("other", "other", True, False)),
+        ("mapped.example", 80, "POST", "/v2/chat", ("cohere", "v2-chat", True, False)),
+        ("api.openai.com", 443, "GET", "/v1/models", ("openai", "other", False, False)),
+    ],
+)
+def test_every_request_to_a_service_counts(
+    host: str, port: int, method: str, path: str, found: tuple[str, str, bool, bool] | None
+) -> None:
+    endpoint = SERVICES.recognise(host, port, method, path, {})
+    assert (endpoint and (endpoint.provider, endpoint.name, endpoint.metered, endpoint.opaque)) == found
+
+
+def test_services_are_opened() -> None:
+    assert SERVICES.is_known_host("Media.example", 80)
+    assert not SERVICES.is_known_host("media.example", 443)

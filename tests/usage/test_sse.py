@@ -1,5 +1,7 @@
 """Server-sent events: every quirk that servers have, at any cut."""
 
+from time import perf_counter
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -57,6 +59,35 @@ def test_events_cut_at_random(numbers: list[tuple[int, str]], sizes: list[int]) 
 def test_an_event_does_not_wait_for_the_next(end: bytes) -> None:
     framer = Events()
     assert [event for byte in pieces(b"data: 1" + end, 1) for event in framer.feed(byte)] == [b"1"]
+
+
+@given(
+    st.lists(st.sampled_from([b"data: 1", b"data: 2", b"\n", b"\r"]), max_size=12).map(b"".join),
+    st.lists(st.integers(1, 9), max_size=12),
+)
+@settings(max_examples=300, deadline=None)
+def test_any_line_ends_cut_at_random(body: bytes, sizes: list[int]) -> None:
+    parts, at = [], 0
+    for size in sizes:
+        parts.append(body[at : at + size])
+        at += size
+    assert run(Events(), [*parts, body[at:]]) == run(Events(), [body])
+
+
+def test_a_piece_costs_the_same_however_long_its_event_is() -> None:
+    """Or an event of 32 MB would keep the loop for a second. The quickest of many, as the machine may be busy."""
+
+    def quickest(held: int) -> float:
+        blocks = Blocks()
+        blocks.feed(b"data: " + b"A" * held)
+        times = []
+        for _ in range(100):
+            began = perf_counter()
+            blocks.feed(b"A" * 64)
+            times.append(perf_counter() - began)
+        return min(times)
+
+    assert quickest(8 * 1024 * 1024) < 30 * quickest(1024)
 
 
 def test_events_go_on_after_a_long_one() -> None:

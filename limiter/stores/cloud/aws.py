@@ -48,7 +48,7 @@ class AwsIssuer:
     def connection_end(self, token: Token, now: int) -> int | None:  # noqa: ARG002 the token may end before
         return now + CONNECTION - LATE
 
-    def explain(self, problem: Exception) -> str:
+    def explain(self, problem: BaseException) -> str:
         if isinstance(problem, _MissingError):
             return str(problem)
         answer = getattr(problem, "response", None)

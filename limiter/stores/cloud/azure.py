@@ -42,7 +42,7 @@ class AzureIssuer:
     def connection_end(self, token: Token, now: int) -> int | None:  # noqa: ARG002 it does not matter when it is shown
         return token.usable_until
 
-    def explain(self, problem: Exception) -> str:
+    def explain(self, problem: BaseException) -> str:
         code = _CODE.search(str(problem))
         return f"{type(problem).__name__} {code[0]}" if code else type(problem).__name__
 

@@ -36,7 +36,7 @@ class GcpIssuer:
         """A connection outlives its token, and new ones are let in at a slow rate only."""
         return None
 
-    def explain(self, problem: Exception) -> str:
+    def explain(self, problem: BaseException) -> str:
         details = [item.get("error") for item in problem.args if isinstance(item, dict)]
         code = next((item for item in details if isinstance(item, str) and item.isidentifier()), "")
         return f"{type(problem).__name__} {code}".rstrip()
