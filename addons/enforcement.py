@@ -59,7 +59,7 @@ class Enforcement:
         headers = fields(flow.request.headers)
         endpoint = endpoint_of(flow.request, headers, running.directory)
         if running.passage:
-            objection = route(flow, running.passage, shown, endpoint)
+            objection = route(flow, running.passage, shown, endpoint, self._identification.proven(flow))
             if objection is not None:
                 flow.request.stream = False  # A streamed request cannot be answered.
                 give(flow, objection)

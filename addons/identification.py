@@ -65,16 +65,16 @@ class Identification:
 
     def is_stranger(self, flow: http.HTTPFlow, settings: Settings) -> bool:
         """Whether nothing but the request's own key can tell who sent it."""
-        return not _is_trusted(flow, settings) and self._proven(flow) is None and _user(flow) == NOBODY
+        return not _is_trusted(flow, settings) and self.proven(flow) is None and _user(flow) == NOBODY
 
     def identified(self, flow: http.HTTPFlow, facts: Facts, roll: Roll) -> Facts:
         """The facts with who asks: proven to a gateway or the proxy, by an API key, or told by a trusted peer."""
         routed = ROUTED.get(flow)
         who = (
-            self._proven(flow)
+            self.proven(flow)
             or roll.by_key(facts.credential)
             or (routed.passing.who if routed and routed.passing.who != NOBODY else None)
-            or (told(facts.headers) if facts.trusted else _user(flow))
+            or roll.completed(told(facts.headers) if facts.trusted else _user(flow))
         )
         if who == NOBODY:
             return facts
@@ -83,7 +83,7 @@ class Identification:
             facts, consumer=name, consumer_id=id, custom_id=custom_id, credential_id=credential_id, groups=groups
         )
 
-    def _proven(self, flow: http.HTTPFlow) -> Who | None:
+    def proven(self, flow: http.HTTPFlow) -> Who | None:
         """By a credential; a gateway's anonymous consumer has none."""
         routed = ROUTED.get(flow)
         if routed and routed.passing.who.credential_id:

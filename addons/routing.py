@@ -12,6 +12,7 @@ from mitmproxy.net.http.url import parse_authority
 from mitmproxy.proxy.mode_specs import ReverseMode
 
 from addons.attachments import Attachment
+from limiter.consumers import Who
 from limiter.kong.authentication import TOLD
 from limiter.kong.passage import Passage, Passing
 from limiter.kong.router import DEFAULT_PORTS, Ask, Upstream
@@ -31,18 +32,21 @@ ROUTED: Attachment[Routed] = Attachment()
 """Of flows that went through a gateway."""
 
 
-def route(flow: http.HTTPFlow, passage: Passage, fields: Fields, endpoint: Endpoint | None) -> Answer | None:
+def route(
+    flow: http.HTTPFlow, passage: Passage, fields: Fields, endpoint: Endpoint | None, proven: Who | None
+) -> Answer | None:
     """Sends a request on its way, or says what to answer in place of that.
 
     Args:
         fields: of its header, credentials for this proxy included.
         endpoint: that it goes to if nothing is changed; None: none that is known.
+        proven: who the client is, as far as it has shown that to the proxy.
     """
     if isinstance(flow.client_conn.proxy_mode, ReverseMode):
         passing = passage.take(_asked_here(flow, fields), inbound=True)
     else:
         provider = endpoint.provider if endpoint else ""
-        passing = passage.take(_asked_elsewhere(flow.request, fields, endpoint), provider, inbound=False)
+        passing = passage.take(_asked_elsewhere(flow.request, fields, endpoint), provider, proven, inbound=False)
     if isinstance(passing, Answer):
         return passing
     ROUTED.put(flow, Routed(passing, flow.request.path))

@@ -83,6 +83,8 @@ class App:
         self._sources = sources
         self._clock = clock
         self._retired: list[Running] = []
+        self._unused: list[Store] = []
+        """Opened for a configuration that turned out to be wrong."""
         self.running = self._compose(load(sources.config), None)
         self._seen = self._stamps()
 
@@ -119,7 +121,7 @@ class App:
     def warnings(self) -> tuple[Notice, ...]:
         """What is doubtful about the configuration in force."""
         configuration = self.running.configuration
-        return (*configuration.warnings, *_unknown_providers(configuration))
+        return (*configuration.warnings, *_unknown_providers(configuration), *_closed_door(configuration))
 
     def warm(self) -> None:
         """Loads price data and vocabularies before the first request needs them. Blocking: about a second of CPU."""
@@ -144,12 +146,15 @@ class App:
             for store in running.stores.values():
                 if id(store) not in used:
                     await store.close()
+        while self._unused:
+            await self._unused.pop().close()
         if problem:
             raise problem
 
     async def close(self) -> None:
         """Writes what is waiting and closes every store."""
         in_use = [store for running in (*self._retired, self.running) for store in running.stores.values()]
+        in_use += self._unused
         for store in {id(store): store for store in in_use}.values():
             await store.close()
 
@@ -164,32 +169,38 @@ class App:
         replies = Replies(NativeVoice(settings.rate_limit_headers))
         roll = Roll((*settings.consumers, *settings.gateway.consumers))
         passage = Passage(settings.gateway)
-        services = [f"{service.host}:{service.port}".lower() for service in settings.gateway.services if service.host]
-        directory = Directory(settings.providers, services)
+        directory = Directory(settings.providers, settings.gateway.destinations)
         return Running(configuration, directory, engine, prices, replies, roll, passage, stores, url)
 
     def _stores(self, configuration: Configuration, url: str, before: Running | None) -> Mapping[Ledger | None, Store]:
         """The store of each ledger. Those that were open before stay, with all that they count or owe."""
         settings = configuration.settings
-        stores: dict[Ledger | None, Store] = {}
-        if before is not None and url == before.store_url:
-            own = before.stores[None]
-            if isinstance(own, FallbackStore):
-                own.adjust(settings.on_store_error, settings.store_timeout)
-            stores[None] = own
-        else:
+        ledgers: dict[Ledger | None, Ledger] = {
+            rule.ledger: replace(rule.ledger, store=rule.ledger.store or url)
+            for rule in configuration.policy.rules
+            if rule.ledger is not None
+        }
+        ledgers[None] = Ledger(store=url, on_error=settings.on_store_error, timeout=settings.store_timeout)
+        known = dict(before.stores) if before is not None else {}
+        if before is not None and url != before.store_url:
+            known = {ledger: store for ledger, store in known.items() if ledger is not None and ledger.store}
+        stores = {ledger: known[ledger] for ledger in ledgers if ledger in known}
+        for ledger, opening in ledgers.items():
+            if ledger in stores:
+                continue
             try:
-                stores[None] = self._opened(
-                    Ledger(store=url, on_error=settings.on_store_error, timeout=settings.store_timeout)
-                )
-            except ValueError as problem:
+                stores[ledger] = self._opened(opening)
+            except (ValueError, StoreError) as problem:
+                self._unused += [store for opened, store in stores.items() if opened not in known]
+                if isinstance(problem, StoreError):
+                    raise
                 place = configuration.places.get(("store",), Place(STORE_VARIABLE, 0))
+                if ledger is not None:
+                    place = Place(str(self._sources.config), 0)
                 raise ConfigError([Notice(place, "", str(problem))]) from problem
-        for ledger in {rule.ledger for rule in configuration.policy.rules if rule.ledger is not None}:
-            known = (
-                before.stores.get(ledger) if before is not None and (ledger.store or url == before.store_url) else None
-            )
-            stores[ledger] = known or self._opened(replace(ledger, store=ledger.store or url))
+        own = stores[None]
+        if isinstance(own, FallbackStore):
+            own.adjust(settings.on_store_error, settings.store_timeout)
         return stores
 
     def _opened(self, ledger: Ledger) -> Store:
@@ -218,6 +229,14 @@ class App:
         if self._sources.config.is_dir():
             files.update(path for path in self._sources.config.iterdir() if path.suffix in SUFFIXES)
         return {path: _stamp(path) for path in files}
+
+
+def _closed_door(configuration: Configuration) -> Iterator[Notice]:
+    """Consumers that are required where none can prove to be one."""
+    settings = configuration.settings
+    if settings.require_consumer and not (settings.consumers or settings.gateway.consumers or settings.trusted_peers):
+        place = configuration.places.get(("require_consumer",), Place("", 0))
+        yield Notice(place, "settings.require_consumer", "lets nobody pass, as there are no consumers")
 
 
 def _unknown_providers(configuration: Configuration) -> Iterator[Notice]:

@@ -41,7 +41,9 @@ class Roll:
     def __init__(self, consumers: Iterable[Consumer]) -> None:
         self._keys: dict[str, Who] = {}
         self._passwords: dict[Password, Who] = {}
+        self._names: dict[str, Who] = {}
         for consumer in consumers:
+            self._names.setdefault(consumer.name, _who(consumer))
             for key in consumer.keys:
                 self._keys.setdefault(key.digest[:SHORT], _who(consumer, key))
             for password in consumer.passwords:
@@ -54,6 +56,14 @@ class Roll:
     def by_key(self, shown: str) -> Who | None:
         """The consumer with a key of that digest."""
         return self._keys.get(shown) if shown else None
+
+    def completed(self, who: Who) -> Who:
+        """What others know of somebody, with what the configuration knows of the consumer of that name."""
+        known = self._names.get(who.name)
+        if known is None:
+            return who
+        groups = tuple(sorted({*known.groups, *who.groups}))
+        return Who(known.name, known.id, known.custom_id or who.custom_id, who.credential_id, groups)
 
     def by_proxy_authorization(self, header: str) -> Who | None:
         """The consumer that a `Proxy-Authorization` field proves: by a password, or by one of its keys as password."""
@@ -106,5 +116,5 @@ def told(headers: Mapping[str, str]) -> Who:
     )
 
 
-def _who(consumer: Consumer, credential: Credential) -> Who:
-    return Who(consumer.name, consumer.id, consumer.custom_id, credential.id, consumer.groups)
+def _who(consumer: Consumer, credential: Credential | None = None) -> Who:
+    return Who(consumer.name, consumer.id, consumer.custom_id, credential.id if credential else "", consumer.groups)

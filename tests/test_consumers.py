@@ -74,6 +74,12 @@ def test_a_trusted_peer_tells_of_its_clients() -> None:
     assert told({}) == NOBODY
 
 
+def test_who_is_told_by_name_is_the_consumer_of_that_name(roll: Roll) -> None:
+    told_of = Who("alice", "their id", "c7", "k1", ("green",))
+    assert roll.completed(told_of) == Who("alice", "alice", "c7", "k1", ("blue", "green", "red"))
+    assert roll.completed(Who("carol", "3")) == Who("carol", "3")
+
+
 def test_secrets_are_kept_as_digests_only(roll: Roll) -> None:
     configuration = parse(CONFIG, "f")
     assert "sk-alice" not in repr(configuration.settings)

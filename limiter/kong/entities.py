@@ -3,6 +3,7 @@
 Ids are texts, usually UUIDs. The empty text stands for none.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 HTTP = ("http", "https")
@@ -148,3 +149,22 @@ class Gateway:
     groups: tuple[Group, ...] = ()
     authentication: tuple[KeyAuth | BasicAuth, ...] = ()
     proxied: tuple[Proxied, ...] = ()
+
+    @property
+    def destinations(self) -> Mapping[str, str]:
+        """`host:port` of each service → the one provider to which `ai-proxy` says that it leads, else `service`."""
+        return {
+            f"{service.host}:{service.port}".lower(): self._provider(service)
+            for service in self.services
+            if service.host
+        }
+
+    def _provider(self, service: Service) -> str:
+        routes = {route.id for route in self.routes if route.service == service.id}
+        found = {
+            provider
+            for proxied in self.proxied
+            if proxied.scope == GLOBAL or proxied.scope.service == service.id or proxied.scope.route in routes
+            for provider in proxied.providers
+        }
+        return found.pop() if len(found) == 1 else "service"

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from limiter.consumers import NOBODY, Who
-from limiter.kong.authentication import Authentication, Shown
+from limiter.kong.authentication import Authentication, Identified, Shown
 from limiter.kong.entities import Gateway
 from limiter.kong.router import Ask, Match, Router, Upstream
 from limiter.voices import Answer, Fields
@@ -44,11 +44,12 @@ class Passage:
         """Whether it makes any difference to a request."""
         return self._known
 
-    def take(self, ask: Ask, provider: str = "", *, inbound: bool) -> Passing | Answer:
+    def take(self, ask: Ask, provider: str = "", proven: Who | None = None, *, inbound: bool) -> Passing | Answer:
         """What becomes of a request.
 
         Args:
             provider: that it goes to, as the provider table calls it; empty: none that is known.
+            proven: who has shown credentials to a forward proxy: no plugin need ask again.
             inbound: it is sent to this proxy as to a gateway, and not through it to somewhere else.
         """
         match = self._router.match(ask) if inbound else self._router.towards(ask, provider)
@@ -58,7 +59,8 @@ class Passage:
             return NO_SERVICE
         service, route = _ids(match)
         shown = Shown(ask.fields, ask.target.partition("?")[2], ask.method)
-        found = self._authentication.ask(shown, service, route)
+        asks = proven is None or inbound
+        found = self._authentication.ask(shown, service, route) if asks else Identified(proven or NOBODY)
         if isinstance(found, Answer):
             return found
         return Passing(

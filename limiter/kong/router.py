@@ -120,13 +120,14 @@ class Router:
         for service in self._destinations.get((ask.host, ask.port), ()):
             beyond = _beyond(service.path, path)
             if beyond is not None:
-                candidates = (
+                leading = [
                     candidate
                     for candidate in self._routes_of.get(service.id, ())
-                    if self._could_lead(candidate, beyond) and self._fits(candidate, ask, hosts=False)
-                )
-                best = min(candidates, default=None)
-                return Match(best.route if best else None, service, path)
+                    if self._could_lead(candidate, beyond)
+                ]
+                # A client that leaves out what all routes ask for must not get around their limits.
+                fitting = [candidate for candidate in leading if self._fits(candidate, ask, hosts=False)] or leading
+                return Match(min(fitting).route if fitting else None, service, path)
         for candidate in self._routes_to.get(provider, ()):
             if self._fits(candidate, ask, hosts=False):
                 return Match(candidate.route, self._services.get(candidate.route.service), path)

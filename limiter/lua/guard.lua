@@ -4,6 +4,7 @@
 -- Two things stop a function. A hook that runs every STEP instructions looks at the processor time; it cannot interrupt
 -- one long call of a library function, so the process that started this one kills it when it is late.
 
+local host = ...
 local clock, sethook = os.clock, debug.sethook
 local pcall, error, select, type, tonumber, sub = pcall, error, select, type, tonumber, string.sub
 local create, resume, running = coroutine.create, coroutine.resume, coroutine.running
@@ -11,7 +12,7 @@ local status, yield = coroutine.status, coroutine.yield
 
 local STEP = 1000 -- instructions
 local DEEPEST = 100 -- protected calls, callbacks and coroutines in one another; half of what Lua 5.1 itself bears
-local LONGEST = 500 -- bytes of an error's text
+local LONGEST = host.longest_detail -- bytes of an error's text
 local MEMORY = "not enough memory" -- what both runtimes raise
 local KILLED = {}
 

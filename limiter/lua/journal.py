@@ -1,12 +1,13 @@
 """What functions get wrong and what they log, in our log: bounded, and without the secrets of requests."""
 
 import logging
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from limiter.lua.function import LuaFunction
+from limiter.lua.messages import LONGEST_DETAIL, LONGEST_LINE, encoded
 from limiter.lua.outcomes import Count
+from limiter.lua.redaction import Secrets
 from limiter.lua.request import LuaRequest
 
 MINUTE = 60.0
@@ -25,10 +26,6 @@ LEVELS = {
     "debug": logging.DEBUG,
 }
 """Of Kong's levels."""
-_SECRET = re.compile(r"auth|key|token|secret|cookie|password|credential|signature", re.IGNORECASE)
-_SHORTEST = 4
-"""Characters from which on a value is looked for in texts."""
-_ARGUMENT = re.compile(r"[?&]([^=&]*)=([^&]*)")
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +44,7 @@ class Journal:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._minutes: dict[str, _Minute] = {}
+        self._minutes: dict[tuple[str, bytes], _Minute] = {}
 
     def mistake(self, function: LuaFunction, count: Count, request: LuaRequest) -> None:
         """Tells of a mistake, once per function and minute."""
@@ -58,35 +55,33 @@ class Journal:
         minute.told = True
         more = f" ({minute.mistakes} times more before)" if minute.mistakes else ""
         minute.mistakes = 0
-        detail = redacted(count.detail, request)
-        log.warning("Lua function %s: %s: %s; it counts as 0%s", function.name, count.mistake, detail, more)
+        text = encoded(count.detail)
+        detail = Secrets(request).redacted(text, cut=len(text) >= LONGEST_DETAIL)
+        log.warning("Lua function %s: %s: %s; it counts as 0%s", _label(function), count.mistake, detail, more)
 
     def lines(self, function: LuaFunction, lines: Iterable[tuple[str, bytes]], request: LuaRequest) -> None:
         """Passes on what a function logged."""
+        label, secrets = _label(function), None
         for level, text in lines:
             minute = self._minute(function)
             minute.lines += 1
             if minute.lines < MOST_LINES:
-                shown = redacted(text.decode("utf-8", "replace"), request)
-                log.log(LEVELS.get(level, logging.INFO), "Lua function %s: %s", function.name, shown)
+                secrets = secrets or Secrets(request)
+                shown = secrets.redacted(text, cut=len(text) >= LONGEST_LINE)
+                log.log(LEVELS.get(level, logging.INFO), "Lua function %s: %s", label, shown)
             elif minute.lines == MOST_LINES:
-                log.warning("Lua function %s logs too much; the rest of this minute is left out", function.name)
+                log.warning("Lua function %s logs too much; the rest of this minute is left out", label)
 
     def _minute(self, function: LuaFunction) -> _Minute:
         now = self._clock()
-        minute = self._minutes.get(function.name)
+        key = function.name, function.digest
+        minute = self._minutes.get(key)
         if minute is None or now >= minute.ends:
             left = minute.mistakes if minute else 0
-            minute = self._minutes[function.name] = _Minute(now + MINUTE, mistakes=left)
+            minute = self._minutes[key] = _Minute(now + MINUTE, mistakes=left)
         return minute
 
 
-def redacted(text: str, request: LuaRequest) -> str:
-    """A text without the values of the request that look like secrets by their names. On one line."""
-    pairs = (*request.headers, *_ARGUMENT.findall(request.target))
-    for name, value in pairs:
-        if _SECRET.search(name):
-            for part in (value, *value.split()):
-                if len(part) >= _SHORTEST:
-                    text = text.replace(part, "[redacted]")
-    return text.encode("unicode_escape").decode("ascii") if not text.isprintable() else text
+def _label(function: LuaFunction) -> str:
+    """Its place in the configuration, and the beginning of its digest: an edited one is another."""
+    return f"{function.name} ({function.digest.hex()[:8]})"

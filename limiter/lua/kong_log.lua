@@ -5,7 +5,7 @@ local current = modules.current
 local type, tostring, select, error, pairs = type, tostring, select, error, pairs
 local concat, sort, sub, rep = table.concat, table.sort, string.sub, string.rep
 
-local LONGEST = 1000 -- bytes of a line
+local LONGEST = host.longest_line -- bytes
 local NESTED = 5 -- tables in one another that it shows
 
 local function inspected(value, depth)

@@ -11,6 +11,10 @@ LENGTH = 4
 """Bytes of a frame's length, big-endian."""
 LONGEST_REPLY = 65_536
 """Bytes; a worker that says more is out of hand."""
+LONGEST_LINE = 1000
+"""Bytes of a line that a function logs; the rest is cut off."""
+LONGEST_DETAIL = 500
+"""Bytes of an error's text, as well."""
 
 type Kind = Literal["ready", "number", "nil", "text", "type", "raised", "time", "memory", "body", "broken"]
 
@@ -71,7 +75,7 @@ _replies = msgspec.msgpack.Decoder(Reply)
 
 def framed(message: Call | Reply) -> bytes:
     payload = _encoder.encode(message)
-    return len(payload).to_bytes(LENGTH, "big") + payload
+    return len(payload).toencoded(LENGTH, "big") + payload
 
 
 def read_call(payload: bytes) -> Call:
@@ -89,18 +93,18 @@ def read_reply(payload: bytes) -> Reply:
 
 def snapshot_of(request: LuaRequest, *, with_body: bool) -> Snapshot:
     return Snapshot(
-        method=_bytes(request.method),
-        scheme=_bytes(request.scheme),
-        host=_bytes(request.host),
+        method=encoded(request.method),
+        scheme=encoded(request.scheme),
+        host=encoded(request.host),
         port=request.port,
-        target=_bytes(request.target),
+        target=encoded(request.target),
         version=request.http_version,
-        ip=_bytes(request.ip),
+        ip=encoded(request.ip),
         client_port=request.client_port,
-        forwarded_ip=_bytes(request.forwarded_ip),
+        forwarded_ip=encoded(request.forwarded_ip),
         forwarded_port=request.forwarded_port,
         trusted=request.trusted,
-        peers=_bytes(",".join(request.trusted_peers)),
+        peers=encoded(",".join(request.trusted_peers)),
         started=request.started,
         status=request.response.status if request.response else None,
         context=_context(request),
@@ -111,7 +115,8 @@ def snapshot_of(request: LuaRequest, *, with_body: bool) -> Snapshot:
     )
 
 
-def _bytes(text: str) -> bytes:
+def encoded(text: str) -> bytes:
+    """A text as functions see it."""
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:  # Half a surrogate pair, out of somebody's JSON.
@@ -119,7 +124,7 @@ def _bytes(text: str) -> bytes:
 
 
 def _flat(fields: Fields) -> list[bytes]:
-    return [_bytes(part) for field in fields for part in field]
+    return [encoded(part) for field in fields for part in field]
 
 
 def _context(request: LuaRequest) -> bytes:
@@ -140,7 +145,7 @@ def _context(request: LuaRequest) -> bytes:
         known |= {"ai": _usage(request.response), "latencies": request.response.latencies}
     told = {name: value for name, value in known.items() if value}
     # Not ASCII alone: an escaped surrogate would not be the byte that it stands for.
-    return _bytes(json.dumps(told, ensure_ascii=False, default=dict)) if told else b"{}"
+    return encoded(json.dumps(told, ensure_ascii=False, default=dict)) if told else b"{}"
 
 
 def _usage(response: LuaResponse) -> dict[str, Any]:

@@ -33,7 +33,8 @@ class Count:
     """Finite and not negative; 0 where there is a mistake."""
     mistake: Mistake = ""
     detail: str = ""
-    """What else there is to say about the mistake; may hold what the function read of the request."""
+    """What else there is to say about the mistake; may hold what the function read of the request, in any bytes
+    (surrogateescape)."""
 
     def amount(self, scale: int = 1) -> int:
         """The number in whole parts of one `scale`th, half a part rounded to even; at most `MOST`."""
@@ -54,7 +55,7 @@ def judge(reply: Reply) -> Count:
     """The count of a function that ended or was ended by its worker. Text that Lua reads as a number is one."""
     if reply.kind != "number":
         mistake, text = _MISTAKES.get(reply.kind, ("died", f"said {reply.kind} out of turn"))
-        return Count(mistake=mistake, detail=text.replace("{detail}", reply.detail.decode("utf-8", "replace")))
+        return Count(mistake=mistake, detail=text.replace("{detail}", reply.detail.decode("utf-8", "surrogateescape")))
     if not isfinite(reply.number):
         return Count(mistake="not finite", detail=f"returned {reply.number}")
     if reply.number < 0:

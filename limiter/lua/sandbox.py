@@ -4,7 +4,7 @@ from importlib import resources
 from typing import Any
 
 from limiter.lua.host import FUNCTIONS, guarded
-from limiter.lua.messages import Reply, Snapshot
+from limiter.lua.messages import LONGEST_DETAIL, LONGEST_LINE, Reply, Snapshot
 from limiter.lua.runtime import new_runtime
 
 FILES = (
@@ -40,6 +40,7 @@ class Sandbox:
         for name, function in FUNCTIONS.items():
             host[name.encode()] = guarded(function)
         host[b"log"] = guarded(self._log)
+        host[b"longest_line"], host[b"longest_detail"] = LONGEST_LINE, LONGEST_DETAIL
         modules = self._runtime.table()
         load = self._runtime.eval("function(text, name, ...) return assert(loadstring(text, name))(...) end")
         for name in FILES:
@@ -74,7 +75,7 @@ class Sandbox:
         try:
             answer = run(digest, self._seconds)
         except Exception as problem:  # noqa: BLE001 a mistake of ours in Lua must not end the worker
-            answer = (b"raised", f"{type(problem).__name__}: {problem}".encode()[:500])
+            answer = (b"raised", f"{type(problem).__name__}: {problem}".encode()[:LONGEST_DETAIL])
         finally:
             self._runtime.set_max_memory(0)
         kind, value = answer if isinstance(answer, tuple) else (answer, None)

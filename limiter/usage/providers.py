@@ -4,7 +4,7 @@ Whatever is unclear is metered: a request that only looks as if it were free mus
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from types import MappingProxyType
@@ -39,6 +39,7 @@ _OVERRIDING = frozenset({"POST", "PUT", "PATCH"})
 _AZURE_ASKS_SINCE = "2024-09"
 """Deployments refuse `stream_options` under older `api-version`s; Foundry's `/models` route takes it under all."""
 _API_VERSION = re.compile(r"[?&]api-version=(\d{4}-\d\d)", re.IGNORECASE)
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 _BRACKETS = re.compile(r"[\[\]]")
 
 
@@ -85,12 +86,13 @@ _called_before = lru_cache(maxsize=4096)(_called)
 class Directory:
     """Finds the provider and the endpoint that a request calls, the hosts of the configuration included."""
 
-    def __init__(self, extra: Mapping[str, str] = MappingProxyType({}), services: Iterable[str] = ()) -> None:
+    def __init__(self, extra: Mapping[str, str] = _NOTHING, services: Mapping[str, str] = _NOTHING) -> None:
         """Of the table, and what a configuration adds to it.
 
         Args:
             extra: `host` or `host:port`, lower case → a provider's name; it goes before the table.
-            services: `host:port`, lower case, where every request counts: what is no call of a model as one to `other`.
+            services: `host:port`, lower case, where every request counts → the provider that answers there; `service`
+                where it is unknown. What is no call of a model counts as one to `other`.
 
         Raises:
             ValueError: no such provider; the text lists those that there are.
@@ -102,7 +104,7 @@ class Directory:
             )
         # IPv6 hosts are written in brackets and given without.
         self._extra = {canonical_host(_BRACKETS.sub("", host)): BY_NAME[name] for host, name in extra.items()}
-        self._services = frozenset(canonical_host(_BRACKETS.sub("", service)) for service in services)
+        self._services = {canonical_host(_BRACKETS.sub("", host)): BY_NAME[name] for host, name in services.items()}
 
     def is_known_host(self, host: str, port: int) -> bool:
         """Whether a TLS connection to this host is worth opening. Ports that are mere guesses are not."""
@@ -125,9 +127,10 @@ class Directory:
         host = canonical_host(host)
         match = self._match(host, port)
         endpoint = _endpoint(match, host, method, path, headers) if match else None
-        if endpoint is not None or f"{host}:{port}" not in self._services:
+        service = self._services.get(f"{host}:{port}")
+        if endpoint is not None or service is None:
             return endpoint
-        return _service(host, method, path, headers)
+        return _service(service, host, method, path, headers)
 
     def _named(self, host: str, port: int) -> _Match | None:
         if self._extra:
@@ -173,10 +176,15 @@ def _endpoint(match: _Match, host: str, method: str, path: str, headers: Mapping
     )  # fmt: skip
 
 
-def _service(host: str, method: str, path: str, headers: Mapping[str, str]) -> Endpoint:
+def _service(provider: Provider, host: str, method: str, path: str, headers: Mapping[str, str]) -> Endpoint:
     """What a request to a gateway's service calls. Each one counts, and usage is read where an answer may have it."""
     local = host in _LOOPBACK
-    endpoint = _endpoint(_Match(BY_NAME["service"], local), host, method, path, headers)
+    endpoint = _endpoint(_Match(provider, local), host, method, path, headers)
+    if (endpoint is None or endpoint.name == "other") and provider is not BY_NAME["service"]:
+        # Many servers speak OpenAI's format beside their own.
+        endpoint = _endpoint(_Match(BY_NAME["service"], local), host, method, path, headers)
+        if endpoint is not None and endpoint.name != "other":
+            endpoint = replace(endpoint, provider=provider.bills_as or provider.name)
     if endpoint is None or not (endpoint.metered or endpoint.repeats or endpoint.protocol):
         return _opaque(BY_NAME["other"], host, local=local)
     if endpoint.name == "other":

@@ -65,6 +65,15 @@ def test_tunnels_to_other_hosts_are_for_consumers_only(proxy: Proxy) -> None:
     assert connect(proxy, "example.com:443", "alice:wonder").startswith(b"HTTP/1.1 200 ")
 
 
+def test_plain_requests_to_other_hosts_are_for_consumers_only(proxy: Proxy, upstream: Upstream) -> None:
+    with httpx2.Client(proxy=proxy.url) as client:
+        assert client.get(f"{upstream.http_url}/anything").status_code == 407
+        # Free calls of a provider, and a host that only its port makes a model's.
+        assert client.get("http://api.openai.com/v1/models").status_code == 403
+    assert connect(proxy, "192.0.2.1:11434").startswith(b"HTTP/1.1 407 ")
+    assert not upstream.exchanges
+
+
 def test_proxy_credentials_go_no_further(proxy: Proxy, clients: Clients, upstream: Upstream) -> None:
     secret = b64encode(b"bob:sk-bob").decode()
     with httpx2.Client(proxy=proxy.url) as client:

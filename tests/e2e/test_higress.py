@@ -30,7 +30,7 @@ PATIENCE = 10.0
 @pytest.fixture(scope="module")
 def proxy(module_proxy_factory: ProxyFactory) -> Proxy:
     """With all examples at once: each looks at something else."""
-    examples = [path.read_text() for path in sorted(CONFIGS.glob("higress-*.yaml"))]
+    examples = [path.read_text() for path in sorted((CONFIGS / "higress").glob("*.yaml"))]
     examples.append("settings: {consumers: [{name: berta, keys: [sk-berta]}]}\n")
     config = "\n---\n".join(examples).replace("127.0.0.1:6379", str(shared.standalone().address))
     proxy = module_proxy_factory(config=config)

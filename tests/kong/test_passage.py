@@ -1,9 +1,11 @@
 """The way of a request through a gateway: routed, identified, and what the upstream is told."""
 
+from dataclasses import replace
 from hashlib import sha256
 
+from limiter.consumers import Who
 from limiter.kong.entities import Consumer, Credential, Gateway, KeyAuth, Proxied, Route, Scope, Service
-from limiter.kong.passage import NO_ROUTE, Passage, Passing
+from limiter.kong.passage import NO_ROUTE, NO_SERVICE, Passage, Passing
 from limiter.kong.router import Ask
 from limiter.voices import Answer
 
@@ -42,6 +44,28 @@ def test_behind_a_forward_proxy_nobody_does() -> None:
     assert (passing.service, passing.route, passing.who.name) == ("s1", "r1", "ann")
     assert passing.upstream is None
     assert passing.told == ()
+
+
+def test_who_has_proven_it_to_a_forward_proxy_is_not_asked_again() -> None:
+    asked, bob = ask("/v1/x", "api.openai.com"), Who("bob", "c2", "", "k2")
+    assert isinstance(Passage(GATEWAY).take(asked, inbound=False), Answer)
+    found = Passage(GATEWAY).take(asked, "", bob, inbound=False)
+    assert isinstance(found, Passing)
+    assert found.who == bob
+    assert isinstance(Passage(GATEWAY).take(ask("/openai/v1/x"), "", bob, inbound=True), Answer)
+
+
+def test_what_a_route_asks_for_is_no_way_around_it() -> None:
+    route = Route(id="r", service="s1", headers=(("x-team", ("a",)),), methods=("PUT",))
+    passage = Passage(replace(GATEWAY, routes=(route,), authentication=()))
+    found = passage.take(ask("/v1/x", "api.openai.com"), inbound=False)
+    assert isinstance(found, Passing)
+    assert found.route == "r"
+
+
+def test_a_route_without_service_answers_as_kong_does() -> None:
+    passage = Passage(replace(GATEWAY, routes=(Route(id="r", paths=("/none",)),)))
+    assert passage.take(ask("/none"), inbound=True) is NO_SERVICE
 
 
 def test_a_route_whose_service_is_a_dummy_is_known_by_the_provider() -> None:

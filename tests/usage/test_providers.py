@@ -444,7 +444,11 @@ def test_codex_accounts_are_metered_where_the_settings_say_so(path: str, name: s
 
 
 SERVICES = Directory(
-    {"mapped.example:80": "cohere"}, ["media.example:80", "localhost:8000", "llm.internal:4000", "mapped.example:80"]
+    {"mapped.example:80": "cohere"},
+    {
+        **dict.fromkeys(["media.example:80", "localhost:8000", "llm.internal:4000", "mapped.example:80"], "service"),
+        "m.internal:80": "mistral",
+    },
 )
 
 
@@ -458,6 +462,9 @@ SERVICES = Directory(
         # Calls of models are known by their paths.
         ("llm.internal", 4000, "POST", "/v1/chat/completions", ("openai", "chat", True, False)),
         ("llm.internal", 4000, "POST", "/v1/messages", ("openai", "messages", True, False)),
+        ("m.internal", 80, "POST", "/v1/fim/completions", ("mistral", "fim", True, False)),
+        ("m.internal", 80, "POST", "/v1/responses", ("mistral", "responses", True, False)),
+        ("m.internal", 80, "POST", "/render", ("other", "other", True, False)),
         # What was known before stays as it was.
         ("localhost", 8000, "POST", "/v1/chat/completions", ("vllm", "chat", True, False)),
         ("localhost", 8000, "POST", "/render", ("other", "other", True, False)),

@@ -8,7 +8,7 @@ from limiter.config import dump, load, parse
 from limiter.kong.quota_voice import QuotaVoice
 
 CONFIGS = Path(__file__).parents[3] / "configs"
-EXAMPLES = sorted(CONFIGS.glob("kong-response-ratelimiting*.yaml"))
+EXAMPLES = sorted((CONFIGS / "kong").glob("response-ratelimiting*.yaml"))
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
