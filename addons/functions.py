@@ -85,7 +85,7 @@ class Calls:
 
     async def _call(self, name: str, request: LuaRequest, most: int) -> int:
         function = self.functions[name]
-        return function.parts((await self.counter.count(_lua(function), request)).number, most)
+        return function.parts((await self.counter.count(_lua(function.source, function.title), request)).number, most)
 
     def _snapshot(self, facts: Facts, response: LuaResponse | None) -> LuaRequest:
         flow = self.flow and self.flow()
@@ -123,5 +123,5 @@ _VERSIONS = {"1.0": 1.0, "1.1": 1.1, "2.0": 2.0, "3": 3.0}
 
 
 @lru_cache(maxsize=256)
-def _lua(function: Function) -> LuaFunction:
-    return LuaFunction(function.source, function.title)
+def _lua(source: str, title: str) -> LuaFunction:
+    return LuaFunction(source, title)

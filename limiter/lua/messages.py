@@ -75,7 +75,7 @@ _replies = msgspec.msgpack.Decoder(Reply)
 
 def framed(message: Call | Reply) -> bytes:
     payload = _encoder.encode(message)
-    return len(payload).toencoded(LENGTH, "big") + payload
+    return len(payload).to_bytes(LENGTH, "big") + payload
 
 
 def read_call(payload: bytes) -> Call:

@@ -1,7 +1,7 @@
 """The secrets of a request, kept out of what functions say of it.
 
-A text from a worker is cut, and a function shows values as it likes: decoded, quoted, in part. So a secret is looked for
-in the spellings that functions' libraries give it, and every piece of `PIECE` bytes counts, not the whole alone.
+A text from a worker is cut, and a function shows values as it likes: decoded, quoted, in part. So a secret is looked
+for in the spellings that functions' libraries give it, and every piece of `PIECE` bytes counts, not the whole alone.
 
 Out of reach: what a function computes of a secret (a digest, Base64), pieces that it cuts shorter than `PIECE`, secrets
 in bodies and in paths, and those under names that say nothing of it.
@@ -21,9 +21,10 @@ PIECE = 8
 SHORTEST = 4
 """Bytes of the shortest value that is a secret; one shorter than `PIECE` is looked for as a whole."""
 _SECRET_NAME = re.compile(
-    r"auth|key|token|secret|cookie|passw|pwd|credential|signature|session|jwt|bearer|(?<![a-z])sig(?![a-z])",
+    r"auth|key|token(?!s(?![a-z]))|secret|cookie|passw|pwd|credential|signature|session|jwt|bearer|(?<![a-z])sig(?![a-z])",
     re.IGNORECASE,
 )
+"""`…-tokens` are counts."""
 _BETWEEN = re.compile(rb"[\s,;]+")
 _BASIC = re.compile(rb"basic\s+([^\s,]+)", re.IGNORECASE)
 _SCHEMES = frozenset((b"apikey", b"basic", b"bearer", b"digest", b"negotiate", b"token"))
@@ -54,12 +55,12 @@ class Secrets:
         hidden = bytearray(len(text))
         for start in range(len(folded) - PIECE + 1):
             if folded[start : start + PIECE] in self._pieces:
-                hidden[start : start + PIECE] = b"\1" * PIECE
+                hidden[start : start + PIECE] = b"\x01" * PIECE
         for value in self._short:
             for found in re.finditer(re.escape(value), folded):
-                hidden[found.start() : found.end()] = b"\1" * len(value)
+                hidden[found.start() : found.end()] = b"\x01" * len(value)
         if cut and (size := self._begun(folded)):
-            hidden[-size:] = b"\1" * size
+            hidden[-size:] = b"\x01" * size
         return _line(b"".join(_shown(text, hidden)))
 
     def _begun(self, text: bytes) -> int:
@@ -69,7 +70,7 @@ class Secrets:
 
 
 def _shown(text: bytes, hidden: bytearray) -> Iterator[bytes]:
-    for run in re.finditer(rb"\0+|\1+", hidden):
+    for run in re.finditer(rb"\x00+|\x01+", hidden):
         yield text[run.start() : run.end()] if run[0][0] == 0 else _MARK
 
 
@@ -80,9 +81,9 @@ def _line(text: bytes) -> str:
 
 def _values(request: LuaRequest) -> Iterator[bytes]:
     """Values under names that say that they are secret, and their parts."""
-    for name, value in _arguments(request.target):
+    for name, argument in _arguments(request.target):
         if _SECRET_NAME.search(name):
-            yield value
+            yield argument
     for name, value in (*request.headers, *(request.response.headers if request.response else ())):
         if _SECRET_NAME.search(name):
             yield from _parts(encoded(value))

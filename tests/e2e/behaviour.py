@@ -34,6 +34,8 @@ class Behaviour:
     """Anything else answers with an error in the provider's form. `x-test-status`."""
     model: str = ""
     """Model that the answer names; empty: the requested one. `x-test-model`."""
+    used: str = ""
+    """Value of the response header `x-kong-limit`; empty: there is none. `x-test-used: videos=2`."""
     hang: bool = False
     """No byte of an answer until the test calls `release()` or the client leaves. `x-test-hang: 1`."""
     hold_after: int | None = None
@@ -63,6 +65,7 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "encoding": str,
     "status": int,
     "model": str,
+    "used": str,
     "hang": lambda text: text == "1",
     "hold-after": int,
     "cut-after": int,

@@ -58,6 +58,7 @@ class Delivery:
 
     async def _send(self, made: Answer, behaviour: Behaviour) -> str:
         headers, pieces = _wire(made, behaviour, self._exchange.headers.get("accept-encoding", ""))
+        headers += [("x-kong-limit", behaviour.used)] if behaviour.used else []
         self._writer.write(http1.head(made.status, headers))
         for number, piece in enumerate(pieces):
             if number == behaviour.cut_after:

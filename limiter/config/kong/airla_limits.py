@@ -122,7 +122,9 @@ class Draft:
         entries = [each for each in self.config["llm_providers"] if each["name"] == budget.provider]
         largest = max(limit for each in entries for limit in each["limit"])
         scale = THOUSANDTHS if asks or largest > LARGE else NANO
-        function = Function(source or NOTHING, scale, function_of, self.costs)
+        own, path = self.plugin.source, ("config", function_of)
+        title = f"{own.place(*path)}: {field_name((*own.path, *path))}"
+        function = Function(source or NOTHING, scale, title, self.costs)
         self.functions[function.name] = function
         return Limit(
             # Counters of one name are in the same parts.

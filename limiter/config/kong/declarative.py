@@ -37,7 +37,6 @@ NESTED: Mapping[str, Mapping[str, str]] = {
 """Collections that entities of a collection hold, and the foreign key by which the inner ones belong to the outer."""
 MEMBERSHIPS = {"groups": "consumer_group", "consumers": "consumer"}
 """Inner collections that only name members: where they stand, and what they name."""
-TOP_LEVEL = ("services", "routes", "consumers", "consumer_groups", "plugins", "keyauth_credentials")
 FLAT = ("consumer_group_consumers", "consumer_group_plugins", "plugins_partials")
 """Collections of Kong's own export, which nests nothing."""
 IDLE = (

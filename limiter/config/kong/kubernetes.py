@@ -3,25 +3,23 @@
 What the Kong Ingress Controller makes of them: https://developer.konghq.com/kubernetes-ingress-controller/
 """
 
-from base64 import b64decode
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from limiter.config.documents import Document
 from limiter.config.kong import bodies
+from limiter.config.kong import kubernetes_annotations as annotations
 from limiter.config.kong.declaration import Source
 from limiter.config.kong.entries import Collected, Entry
+from limiter.config.kong.kubernetes_objects import ATTACHABLE, Object, is_object, ours, unpacked
 from limiter.config.kong.kubernetes_routes import routes
+from limiter.config.kong.kubernetes_secrets import Secrets, clear, configuration
 from limiter.config.kong.kubernetes_services import Services
+from limiter.config.kong.schema import plain_flag
 from limiter.config.kong.shapes import items, mapping
 
-GROUPS = ("configuration.konghq.com", "aiconfiguration.konghq.com", "konnect.konghq.com")
-PLUGINS_ANNOTATION = "konghq.com/plugins"
 CREDENTIALS = {"key-auth": "keyauth_credentials", "basic-auth": "basicauth_credentials"}
 """Kinds of credentials that Secrets hold, by their label."""
-ATTACHABLE = ("Service", "Ingress", "HTTPRoute", "GRPCRoute", "KongConsumer", "KongConsumerGroup")
-KONG = ("KongPlugin", "KongClusterPlugin", "KongConsumer", "KongConsumerGroup", "AIGatewayPolicy")
 PLAIN = {
     "plugin": "name",
     "config": "config",
@@ -34,52 +32,8 @@ PLAIN = {
 
 
 def recognises(data: object) -> bool:
-    """Whether a document is a Kong object of a cluster, or one of those that plugins are attached to."""
-    if not isinstance(data, dict) or not isinstance(data.get("apiVersion"), str):
-        return False
-    if data.get("kind") == "List":
-        return any(map(recognises, items(data.get("items"))))
-    of_kong = data["apiVersion"].partition("/")[0] in GROUPS and data.get("kind") in KONG
-    return of_kong or data.get("kind") in (*ATTACHABLE, "Secret")
-
-
-@dataclass(frozen=True, slots=True)
-class Object:
-    """One object of a cluster."""
-
-    data: Mapping[str, Any]
-    source: Source
-
-    @property
-    def kind(self) -> str:
-        return str(self.data.get("kind"))
-
-    @property
-    def metadata(self) -> Mapping[str, Any]:
-        return mapping(self.data.get("metadata"))
-
-    @property
-    def name(self) -> str:
-        return str(self.metadata.get("name") or "")
-
-    @property
-    def namespace(self) -> str:
-        return str(self.metadata.get("namespace") or "default")
-
-    def annotation(self, name: str) -> str:
-        return _text(self.metadata.get("annotations"), name)
-
-    def label(self, name: str) -> str:
-        return _text(self.metadata.get("labels"), name)
-
-    @property
-    def tags(self) -> list[str]:
-        return [tag for tag in map(str.strip, self.annotation("konghq.com/tags").split(",")) if tag]
-
-
-def _text(holder: object, name: str) -> str:
-    value = mapping(holder).get(name)
-    return value if isinstance(value, str) else str(value).lower() if value is not None else ""
+    """Whether a document is an object of a cluster. Those that are not Kong's are passed over beside one that is."""
+    return is_object(data)
 
 
 @dataclass(slots=True)
@@ -104,21 +58,9 @@ class _Targets:
 
 def collect(documents: Iterable[Document], collected: Collected) -> None:
     """Adds the entities of all objects of a cluster."""
-    objects = [found for document in documents for found in _objects(Source(document, ()), document.data)]
-    if not any(item.kind in KONG for item in objects):
-        # They may be another gateway's.
-        collected.warnings += [item.source.notice("has no effect without Kong's objects beside it") for item in objects]
-        return
-    _Cluster(objects, collected).build()
-
-
-def _objects(source: Source, data: Mapping[str, Any]) -> Iterator[Object]:
-    if data.get("kind") != "List":
-        yield Object(data, source)
-        return
-    for index, item in enumerate(items(data.get("items"))):
-        if isinstance(item, dict):
-            yield from _objects(source.inside("items", index), item)
+    objects = [found for document in documents for found in unpacked(Source(document, ()), document.data)]
+    if effective := ours(objects, collected):
+        _Cluster(effective, collected).build()
 
 
 class _Cluster:
@@ -134,8 +76,11 @@ class _Cluster:
         }
         self._targets: dict[tuple[str, str], _Targets] = {key: _Targets() for key in self._plugins}
         self._groups: dict[tuple[str, str], Entry] = {}
+        self._secrets = Secrets(self._of("Secret"))
 
     def build(self) -> None:
+        for item in self._of(*ATTACHABLE):
+            annotations.warn(item, self._collected)
         services = Services(self._of("Service"), self._collected)
         for item in self._of("Ingress", "HTTPRoute", "GRPCRoute"):
             for route, named in routes(item, services, self._collected):
@@ -164,22 +109,21 @@ class _Cluster:
         return (item for item in self._objects if item.kind in kinds)
 
     def _attach(self, item: Object, key: str, entry: Entry) -> None:
-        for name in item.annotation(PLUGINS_ANNOTATION).split(","):
-            if name.strip():
-                self._attach_named(item, name.strip(), key, entry)
+        for name in item.listed(annotations.PLUGINS):
+            self._attach_named(item, name, key, entry)
 
     def _attach_named(self, item: Object, name: str, key: str, entry: Entry) -> None:
-        namespace, slash, bare = name.partition("/")
-        wanted = [(namespace, bare)] if slash else [(item.namespace, name), ("", name)]
+        namespace, colon, bare = name.partition(":")
+        wanted = [(namespace, bare)] if colon else [(item.namespace, name), ("", name)]
         targets = next((self._targets[place] for place in wanted if place in self._targets), None)
         if targets is None:
             self._collected.problems.append(
                 item.source.notice(
-                    f"found the plugin {name!r}, expected a KongPlugin of the namespace {item.namespace} or a "
-                    "KongClusterPlugin of that name among the documents",
+                    f"found the plugin {name!r}, expected the name of a KongPlugin of the namespace {item.namespace} "
+                    "or of a KongClusterPlugin, or namespace:name, among the documents",
                     "metadata",
                     "annotations",
-                    PLUGINS_ANNOTATION,
+                    annotations.PLUGINS,
                 )
             )
             return
@@ -196,9 +140,8 @@ class _Cluster:
             else:
                 source = item.source.inside("consumerGroups", index)
                 self._collected.add("memberships", {}, source, consumer=consumer, consumer_group=group)
-        secrets = {secret.name: secret for secret in self._of("Secret") if secret.namespace == item.namespace}
         for index, name in enumerate(items(item.data.get("credentials"))):
-            secret = secrets.get(str(name))
+            secret = self._secrets.find(item.namespace, str(name))
             if secret is None:
                 self._missing(item, "Secret", name, "credentials", index)
             else:
@@ -209,7 +152,8 @@ class _Cluster:
         self._collected.problems.append(item.source.notice(message, *path))
 
     def _credential(self, secret: Object, consumer: Entry) -> None:
-        label = secret.label("konghq.com/credential") or _text(secret.data.get("stringData"), "kongCredType")
+        found = clear(secret)
+        label = secret.label("konghq.com/credential") or str(found.get("kongCredType") or "")
         kind = CREDENTIALS.get(label)
         if kind is None:
             self._collected.warnings.append(
@@ -218,22 +162,22 @@ class _Cluster:
                 )
             )
             return
-        clear = {**_decoded(secret.data.get("data")), **mapping(secret.data.get("stringData"))}
         wanted = ("key",) if label == "key-auth" else ("username", "password")
-        data = {name: clear[name] for name in wanted if name in clear}
+        data = {name: found[name] for name in wanted if name in found}
         self._collected.add(kind, data, secret.source.inside("stringData"), consumer=consumer)
 
     def _plugin(self, item: Object, targets: _Targets) -> None:
-        if "configFrom" in item.data or "configPatches" in item.data:
-            key = "configFrom" if "configFrom" in item.data else "configPatches"
-            self._collected.problems.append(
-                item.source.notice(
-                    "names a Secret of the cluster, which is not read here: write the configuration as config", key
-                )
-            )
+        config, wrong = configuration(item, self._secrets)
+        disabled = plain_flag(item.data.get("disabled", False))
+        if not isinstance(disabled, bool):
+            wrong.append(item.source.notice("expected a boolean", "disabled"))
+        if wrong:
+            self._collected.problems += wrong
             return
         plugin = {name: item.data[own] for own, name in PLAIN.items() if own in item.data}
-        plugin["enabled"] = not item.data.get("disabled", False)
+        plugin["enabled"] = not disabled
+        if config is not None:
+            plugin["config"] = config
         plugin["tags"] = item.tags
         everywhere = item.kind == "KongClusterPlugin" and item.label("global") == "true"
         scopes: list[dict[str, Entry]] = [*targets.scopes(), *([{}] if everywhere else [])]
@@ -247,7 +191,7 @@ class _Cluster:
 
     def _unattached(self, item: Object) -> list[dict[str, Entry]]:
         """A plugin that nothing names. Where no document could, it is meant for what they leave out: everything."""
-        advice = f"name it in an annotation {PLUGINS_ANNOTATION}, or make it a KongClusterPlugin with the label global"
+        advice = f"name it in an annotation {annotations.PLUGINS}, or make it a KongClusterPlugin with the label global"
         if any(self._of(*ATTACHABLE)):
             self._collected.warnings.append(item.source.notice(f"is attached to nothing and has no effect: {advice}"))
             return []
@@ -255,14 +199,3 @@ class _Cluster:
             item.source.notice(f"is attached to nothing among the documents, so it is taken for a global one: {advice}")
         )
         return [{}]
-
-
-def _decoded(data: object) -> dict[str, str]:
-    """The values of a Secret's `data`; those that are no base64 text are left out, and so missed."""
-    found = {}
-    for name, value in mapping(data).items():
-        try:
-            found[name] = b64decode(value, validate=True).decode()
-        except (ValueError, TypeError):
-            continue
-    return found

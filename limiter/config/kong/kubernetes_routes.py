@@ -5,61 +5,51 @@ Unlike elsewhere in Kong, paths are kept unless an annotation strips them, and s
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from limiter.config.kong.entries import Collected, Entry
+from limiter.config.kong.kubernetes_annotations import of_routes
+from limiter.config.kong.kubernetes_objects import Object
 from limiter.config.kong.kubernetes_services import Services
-from limiter.config.kong.shapes import mapping, mappings
-
-if TYPE_CHECKING:  # It builds on this module.
-    from limiter.config.kong.kubernetes import Object
+from limiter.config.kong.shapes import items, mapping, mappings
 
 REGEX_MARK = "/~"
-"""How an Ingress marks a path as a regular expression."""
+"""How an Ingress marks a path as a regular expression, unless an annotation says otherwise."""
 
 
-def routes(item: "Object", services: Services, collected: Collected) -> Iterator[tuple[Entry, tuple[str, ...]]]:
+def routes(item: Object, services: Services, collected: Collected) -> Iterator[tuple[Entry, tuple[str, ...]]]:
     """The routes of an object, each with the names of plugins that it names itself."""
     made = _ingress(item, services) if item.kind == "Ingress" else _gateway_route(item, services)
+    annotated = of_routes(item)
+    aliases = item.listed("konghq.com/host-aliases")
     for number, (data, service, plugins) in enumerate(made):
-        whole = {**_annotated(item), **data, "name": f"{item.namespace}.{item.name}.{number}", "tags": item.tags}
+        whole = {**annotated, **data, "name": f"{item.namespace}.{item.name}.{number}", "tags": item.tags}
+        if aliases:
+            whole["hosts"] = list(dict.fromkeys([*items(data.get("hosts")), *aliases]))
+        if "headers" in annotated:
+            whole["headers"] = {**mapping(data.get("headers")), **annotated["headers"]}
         yield collected.add("routes", whole, item.source, **({"service": service} if service else {})), plugins
 
 
 type _Made = tuple[dict[str, Any], Entry | None, tuple[str, ...]]
 
 
-def _annotated(item: "Object") -> dict[str, Any]:
-    """What annotations say of all routes of the object."""
-    read = item.annotation
-    found: dict[str, Any] = {
-        "strip_path": read("konghq.com/strip-path") == "true",
-        "preserve_host": read("konghq.com/preserve-host") != "false",
-    }
-    if methods := read("konghq.com/methods"):
-        found["methods"] = [method.strip().upper() for method in methods.split(",")]
-    if protocols := read("konghq.com/protocols"):
-        found["protocols"] = [protocol.strip() for protocol in protocols.split(",")]
-    if priority := read("konghq.com/regex-priority"):
-        found["regex_priority"] = int(priority) if priority.isascii() and priority.isdigit() else priority
-    return found
-
-
-def _ingress(item: "Object", services: Services) -> Iterator[_Made]:
+def _ingress(item: Object, services: Services) -> Iterator[_Made]:
     spec = mapping(item.data.get("spec"))
+    mark = item.annotation("konghq.com/regex-prefix") or REGEX_MARK
     for rule in mappings(spec.get("rules")):
         hosts = {"hosts": [rule["host"]]} if rule.get("host") else {}
         for entry in mappings(mapping(rule.get("http")).get("paths")):
             service = _ingress_backend(entry.get("backend"), item, services)
-            paths = list(_ingress_paths(str(entry.get("path") or "/"), entry.get("pathType")))
+            paths = list(_ingress_paths(str(entry.get("path") or "/"), entry.get("pathType"), mark))
             yield {**hosts, "paths": paths}, service, ()
     if spec.get("defaultBackend"):
         yield {"paths": ["/"]}, _ingress_backend(spec["defaultBackend"], item, services), ()
 
 
-def _ingress_paths(path: str, kind: object) -> Iterator[str]:
-    if path.startswith(REGEX_MARK):
-        yield f"~{path[len(REGEX_MARK) :]}"
+def _ingress_paths(path: str, kind: object, mark: str) -> Iterator[str]:
+    if path.startswith(mark):
+        yield f"~{path[len(mark) :]}"
     elif kind == "Exact":
         yield f"~{re.escape(path)}$"
     elif kind == "Prefix":
@@ -76,7 +66,7 @@ def _whole_segments(path: str) -> Iterator[str]:
     yield f"{bare}/"
 
 
-def _ingress_backend(backend: object, item: "Object", services: Services) -> Entry | None:
+def _ingress_backend(backend: object, item: Object, services: Services) -> Entry | None:
     service = mapping(mapping(backend).get("service"))
     name = service.get("name")
     port = mapping(service.get("port"))
@@ -85,7 +75,7 @@ def _ingress_backend(backend: object, item: "Object", services: Services) -> Ent
     return services.backend(item.namespace, name, port.get("number") or port.get("name"), item)
 
 
-def _gateway_route(item: "Object", services: Services) -> Iterator[_Made]:
+def _gateway_route(item: Object, services: Services) -> Iterator[_Made]:
     spec = mapping(item.data.get("spec"))
     hosts = {"hosts": spec["hostnames"]} if spec.get("hostnames") else {}
     for rule in mappings(spec.get("rules")):

@@ -132,8 +132,8 @@ class Reading:
             if resolved.problem:
                 return self._wrong(path, name, resolved.problem)
             value = _spelt(schema, resolved.value)
-        elif self.lenient and isinstance(value, str):
-            value = _spelt(schema, value)
+        elif isinstance(value, str):
+            value = _spelt(schema, value) if self.lenient else _plain(schema, value)
         return READERS[type(schema)](self, schema, value, path, name)
 
     def _wrong(self, path: Steps, name: str, text: str) -> Any:
@@ -267,3 +267,24 @@ def _spelt(schema: Field, value: str) -> object:
     if isinstance(schema, Flag):
         return {"true": True, "false": False}.get(value, value)
     return value
+
+
+_BOOLEANS = {
+    spelling: meant
+    for word, meant in {"yes": True, "on": True, "no": False, "off": False}.items()
+    for spelling in (word, word.title(), word.upper())
+}
+_GROUPED = re.compile(r"[-+]?[1-9][0-9]{0,2}[0-9_]{1,36}(?P<fraction>\.[0-9]{1,38})?", re.ASCII)
+
+
+def plain_flag(value: object) -> object:
+    """The boolean that `yes` and its like are in YAML 1.1, which the readers of Kong's tools follow."""
+    return _BOOLEANS.get(value, value) if isinstance(value, str) else value
+
+
+def _plain(schema: Field, value: str) -> object:
+    """The number or boolean that a text is in YAML 1.1 and not in 1.2, where the schema has one: `86_400`, `yes`."""
+    if isinstance(schema, Number) and "_" in value and (found := _GROUPED.fullmatch(value)):
+        digits = value.replace("_", "")
+        return Decimal(digits) if found["fraction"] else int(digits)
+    return plain_flag(value) if isinstance(schema, Flag) else value
