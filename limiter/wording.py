@@ -39,6 +39,8 @@ def quantity(meter: str, value: int, *, exact: bool = False) -> str:
 
 def _counted(limit: Limit, value: int, *, exact: bool = False) -> str:
     """An amount of the limit's meter, without the noun."""
+    if limit.meter == "cost" and limit.scale > 1:
+        value = value * NANO // limit.scale
     if limit.scale == 1 or limit.meter == "cost":
         return quantity(limit.meter, value, exact=exact)
     whole, _, decimals = f"{Decimal(value) / limit.scale:,f}".partition(".")

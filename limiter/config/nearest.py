@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from limiter.config.amounts import TOLD, Amount
 from limiter.kong.functions import LUA
-from limiter.meters import ASKED, UNIT
+from limiter.meters import ASKED, NANO, UNIT
 from limiter.rules import Condition, Limit, Policy, Rule
 from limiter.units import FINE, HEADER, KONG_HEADER
 
@@ -31,6 +31,7 @@ KINDS: Mapping[str, Callable[[str], str]] = {
     "higress-has": _presence,
     "higress": lambda name: name,
     "kong": lambda name: name,
+    "kong-header": _header,
 }
 """Dimensions of other dialects, by kind, and the native one that comes nearest."""
 SOMETHING = "?*"
@@ -54,7 +55,8 @@ def amount(limit: Limit) -> tuple[str, Amount]:
         if limit.meter.startswith(kind):
             number = limit.amount * FINE // limit.scale
             return HEADER + limit.meter.removeprefix(kind), Amount(TOLD, number, count, unit)
-    return "", Amount(limit.meter, limit.amount, count, unit)
+    money = limit.meter == "cost" and limit.scale > 1
+    return "", Amount(limit.meter, limit.amount * NANO // limit.scale if money else limit.amount, count, unit)
 
 
 def conditions(rule: Rule, limit: Limit) -> tuple[Condition, ...]:

@@ -22,11 +22,14 @@ class Function:
     """The configuration's field, for logs."""
     costs: Callable[[Facts, Usage], int] | None = field(default=None, compare=False, repr=False)
     """What the function is told that an exchange cost, in billionths; None: dollars, by the prices of all."""
+    prices: str = ""
+    """Tells apart functions of one source that are told costs by different prices."""
 
     @property
     def name(self) -> str:
         """Of the custom unit that it counts. Equal functions count one unit, so each is called once for a request."""
-        return f"{LUA}{sha256(self.source.encode('utf-8', 'replace')).hexdigest()[:16]}:{self.scale}"
+        told = "\0".join(filter(None, (self.source, self.prices)))
+        return f"{LUA}{sha256(told.encode('utf-8', 'replace')).hexdigest()[:16]}:{self.scale}"
 
     def parts(self, number: float, most: int) -> int:
         """A number of units in parts, rounded; below zero it is 0.

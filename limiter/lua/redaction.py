@@ -29,6 +29,8 @@ _BETWEEN = re.compile(rb"[\s,;]+")
 _BASIC = re.compile(rb"basic\s+([^\s,]+)", re.IGNORECASE)
 _SCHEMES = frozenset((b"apikey", b"basic", b"bearer", b"digest", b"negotiate", b"token"))
 """Of the header Authorization; words that are no secrets."""
+_EDGES = re.compile(rb"^(\s*).*?(\s*)\Z", re.DOTALL)
+"""Blanks around a piece, which need not be hidden."""
 _MARK = b"[redacted]"
 
 
@@ -71,7 +73,8 @@ class Secrets:
 
 def _shown(text: bytes, hidden: bytearray) -> Iterator[bytes]:
     for run in re.finditer(rb"\x00+|\x01+", hidden):
-        yield text[run.start() : run.end()] if run[0][0] == 0 else _MARK
+        piece = text[run.start() : run.end()]
+        yield _EDGES.sub(rb"\1" + _MARK + rb"\2", piece) if run[0][0] else piece
 
 
 def _line(text: bytes) -> str:

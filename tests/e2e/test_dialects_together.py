@@ -75,28 +75,23 @@ def test_an_answer_has_the_headers_of_all(proxy: Proxy, upstream: Upstream) -> N
 
 
 @pytest.mark.parametrize(
-    ("case", "ip", "spend", "status", "body"),
+    ("case", "ip", "spend", "said"),
     [
-        ("higress", "192.0.2.2", {"tokens": 41}, 429, "Too many requests"),
-        (
-            "airla",
-            "192.0.2.3",
-            {"tokens": 60},
-            429,
-            '{"message":"AI token rate limit exceeded for provider(s): openai"}',
-        ),
-        ("quota", "192.0.2.4", {"used": "videos=3"}, 429, '{"message":"API rate limit exceeded for \'videos\'"}'),
+        ("higress", "192.0.2.2", {"tokens": 41}, "Too many requests"),
+        ("airla", "192.0.2.3", {"tokens": 60}, "AI token rate limit exceeded for provider(s): openai"),
+        ("quota", "192.0.2.4", {"used": "videos=3"}, "API rate limit exceeded for 'videos'"),
     ],
 )
 def test_whoever_refuses_the_others_take_nothing(
-    proxy: Proxy, upstream: Upstream, case: str, ip: str, spend: dict[str, Any], status: int, body: str
+    proxy: Proxy, upstream: Upstream, case: str, ip: str, spend: dict[str, Any], said: str
 ) -> None:
     # What one dialect is to refuse must leave room in the others.
     first = ask(proxy, f"{case} first" if case == "airla" else case, ip, **spend)
     assert first.status_code == 200
     counters = Counters(proxy)
     refused = ask(proxy, case, ip)
-    assert (refused.status_code, refused.text) == (status, body)
+    assert refused.status_code == 429
+    assert said in refused.text
     assert '"each";r=3' in refused.headers["ratelimit"]
     assert refused.headers["x-ai-ratelimit-limit-year-openai"] == "60"
     assert refused.headers["x-ratelimit-limit-videos-year"] == "3"

@@ -106,7 +106,7 @@ VALUES: list[tuple[str, list[Json]]] = [
     ("select('#', coroutine.resume(coroutine.create(function() error('x', 0) end)))", [2]),
     ("kong.ctx.shared.a, kong.ctx.plugin.a, ngx.ctx.a", [None, None, None]),
     ("_VERSION, _G._G == _G, type(unpack), getmetatable, setmetatable, rawset, load, dofile, debug, package",
-     ["Lua 5.1", True, "function"] + [None] * 7),
+     ["Lua 5.1", True, "function", *[None] * 7]),
 ]  # fmt: skip
 
 

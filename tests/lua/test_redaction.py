@@ -4,7 +4,7 @@ import base64
 from string import ascii_letters, digits
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from limiter.lua.messages import LONGEST_DETAIL, LONGEST_LINE
@@ -67,7 +67,7 @@ def test_a_request_without_secrets_hides_nothing() -> None:
     assert Secrets(LuaRequest()).redacted(b"two\nlines \xff", cut=True) == "two\\nlines \\ufffd"
 
 
-LETTERS = st.text(ascii_letters + digits + "+/=._-%", min_size=PIECE, max_size=60)
+LETTERS = st.text(ascii_letters + digits + "+/=._-", min_size=PIECE, max_size=60)
 
 
 @given(secret=LETTERS, around=st.text(" ~#", max_size=12), data=st.data())
@@ -86,12 +86,10 @@ def test_no_beginning_of_a_secret_is_shown_where_a_text_is_cut(secret: str, befo
     assert Secrets(LuaRequest(headers=(("x-api-key", secret),))).redacted(text.encode(), cut=True) == before + MARK
 
 
-@given(text=st.binary(max_size=60), secret=LETTERS)
-def test_other_texts_stay(text: bytes, secret: str) -> None:
-    assume(secret[0].encode() not in text.lower() and secret[0].lower().encode() not in text.lower())
-    with_secrets = Secrets(LuaRequest(headers=(("x-api-key", "#" * PIECE),)))
-    assume(b"#" not in text)
-    assert with_secrets.redacted(text, cut=True) == Secrets(LuaRequest()).redacted(text, cut=True)
+@given(text=st.binary(max_size=60).filter(lambda text: not {*text} & {*b"#%"}), cut=st.booleans())
+def test_other_texts_stay(text: bytes, cut: bool) -> None:
+    secrets = Secrets(LuaRequest(headers=(("x-api-key", "#" * PIECE),)))
+    assert secrets.redacted(text, cut=cut) == Secrets(LuaRequest()).redacted(text, cut=cut)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +109,7 @@ def test_other_texts_stay(text: bytes, secret: str) -> None:
 )
 def test_a_long_secret_that_a_function_shows(bench: Bench, source: str) -> None:
     request = LuaRequest(headers=(("authorization", f"Bearer {TOKEN}"),), target=f"/v1?key={TOKEN.replace('a', '%2F')}")
-    reply = bench.reply(source, request)
+    reply = bench.reply(f"{source} return 1", request)
     texts = [(text, LONGEST_LINE) for _, text in reply.lines] + [(reply.detail, LONGEST_DETAIL)]
     for text, longest in texts:
         shown = Secrets(request).redacted(text, cut=len(text) >= longest)

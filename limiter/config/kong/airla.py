@@ -1,5 +1,7 @@
 """Instances of ai-rate-limiting-advanced as rules. What is decided where Kong says nothing: `limiter.kong.airla`."""
 
+import math
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -19,7 +21,7 @@ from limiter.config.notices import Notice
 from limiter.kong.airla.costs import DeclaredCosts, Proxying, Target
 from limiter.kong.airla.names import CUSTOM_COST, REQUEST_PROMPT, ours
 from limiter.kong.airla.voice import AirlaVoice
-from limiter.kong.values import within
+from limiter.kong.values import header, within
 from limiter.ledgers import Ledger
 from limiter.lua.function import compile_check
 from limiter.rules import Condition, Limit, Rule
@@ -33,8 +35,8 @@ SHARED = ("strategy", "redis", "sync_rate", "dictionary_name")
 DICTIONARY = "kong_rate_limiting_counters"
 FUNCTIONS = {REQUEST_PROMPT: "request_prompt_count_function", CUSTOM_COST: "custom_cost_count_function"}
 """Name in `llm_providers` → field of the function."""
-SMALLEST_STATUS = 200
-"""Of an answer that ends an exchange."""
+POSSIBLE = range(200, 600)
+"""HTTP statuses of answers that end an exchange."""
 
 
 def rules(declaration: Declaration) -> Adapted:
@@ -167,7 +169,7 @@ def _per(config: Record) -> tuple[str, ...]:
         case "consumer-group":
             return ()
         case "header":
-            return (f"header:{config['header_name'].lower()}|ip",)
+            return (f"{header(config['header_name'])}|ip",)
         case "path":
             return (f"{within(config['path'])}|ip",)
         case identifier:
@@ -182,12 +184,12 @@ def _voice(plugin: Plugin, draft: Draft) -> AirlaVoice:
     config = plugin.config
     return AirlaVoice(
         labels=draft.labels,
-        status=config["error_code"] if config["error_code"] >= SMALLEST_STATUS else 429,
+        status=int(config["error_code"]) if config["error_code"] in POSSIBLE else 429,
         message=config["error_message"],
         names_providers=not config["error_hide_providers"],
         by_policy=bool(config["policies"]),
         hides=config["hide_client_headers"],
-        jitter=int(config["retry_after_jitter_max"]),
+        jitter=math.ceil(config["retry_after_jitter_max"]),
         plain=RETRY_AFTER in plugin.tags,
     )
 
@@ -196,13 +198,16 @@ def _proxying(declaration: Declaration) -> Iterator[Proxying]:
     """Prices, by the plugins that have them."""
     for name in ("ai-proxy-advanced", "ai-proxy"):
         for plugin, conditions, _ in precedence.instances(declaration, name):
-            targets = (
-                Target(target["provider"], target["model"] or "", *(Decimal(target[price]) for price in PRICES))
-                for target in plugin.config["targets"]
-                if all(target[price] is not None for price in PRICES)
-            )
+            targets: list[Target] = []
+            free: list[tuple[str, str]] = []
+            for target in plugin.config["targets"]:
+                kind, model = target["provider"], target["model"] or ""
+                if all(target[price] is not None for price in PRICES):
+                    targets.append(Target(kind, model, *(Decimal(target[price]) for price in PRICES)))
+                elif model:
+                    free.append((kind, model))
             values = tuple((condition.dimension, value) for condition in conditions for value in condition.values)
-            yield Proxying(values, tuple(targets))
+            yield Proxying(values, tuple(targets), tuple(free))
 
 
 PRICES = ("input_cost", "output_cost")
@@ -224,18 +229,39 @@ def _remarks(plugin: Plugin, costs: DeclaredCosts) -> Iterator[Notice]:
     if config["disable_penalty"] and (REQUEST_PROMPT not in names or config["window_type"] != "sliding"):
         message = f"has no effect without sliding windows of {REQUEST_PROMPT}: other refusals count nothing anyway"
         yield notice(message, "config", "disable_penalty")
-    if config["error_code"] < SMALLEST_STATUS:
+    if config["llm_providers"] is not None and not config["llm_providers"]:
+        yield notice("limits nothing, as it is empty", "config", "llm_providers")
+    if config["error_code"] not in POSSIBLE:
         yield notice("is no status that ends a request: 429 is answered", "config", "error_code")
-    if LIST_PRICES not in plugin.tags and not any(proxying.targets for proxying in costs.instances):
+    if LIST_PRICES not in plugin.tags:
         for path in list(_counting_cost(config))[:1]:
-            message = (
-                "counts no cost: no ai-proxy or ai-proxy-advanced has model.options with input_cost and output_cost"
-                f" (the plugin's tag {LIST_PRICES} takes dollars from the built-in price list)"
-            )
-            yield notice(message, "config", *path)
-    for tag in plugin.tags:
-        if tag.startswith(OPTION) and tag not in (LIST_PRICES, RETRY_AFTER):
-            yield notice(f"found the unknown tag {tag!r}{hint((LIST_PRICES, RETRY_AFTER), tag)}", "tags")
+            for message in _of_prices(costs):
+                yield notice(message, "config", *path)
+    unknown = [tag for tag in plugin.tags if tag.startswith(OPTION) and tag not in (LIST_PRICES, RETRY_AFTER)]
+    yield from (
+        notice(f"found the unknown tag {tag!r}{hint((LIST_PRICES, RETRY_AFTER), tag)}", "tags") for tag in unknown
+    )
+
+
+def _of_prices(costs: DeclaredCosts) -> Iterator[str]:
+    """What to know of the prices that costs are counted by."""
+    priced = {(target.provider, target.model) for proxying in costs.instances for target in proxying.targets}
+    if not priced:
+        yield (
+            "counts no cost: no ai-proxy or ai-proxy-advanced has model.options with input_cost and output_cost"
+            f" (the plugin's tag {LIST_PRICES} takes dollars from the built-in price list)"
+        )
+        return
+    several = sorted(provider for provider, count in Counter(provider for provider, _ in priced).items() if count > 1)
+    if several:
+        yield (
+            "other models than those that are declared count as the dearest of them, as requests go on as clients send"
+            f" them: of {', '.join(several)}"
+        )
+    free = {model for proxying in costs.instances for model in proxying.free} - priced
+    if free:
+        names = ", ".join(sorted(f"{provider}/{model}" for provider, model in free))
+        yield f"counts no cost of models that are declared without input_cost and output_cost: {names}"
 
 
 def _counting_cost(config: Record) -> Iterable[tuple[str | int, ...]]:

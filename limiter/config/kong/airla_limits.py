@@ -1,27 +1,31 @@
 """Limits of one instance of ai-rate-limiting-advanced: names, amounts, windows, and how they are shown."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
+from types import MappingProxyType
 from typing import NamedTuple
 
 from limiter.config.adapter import Named
 from limiter.config.kong.airla_naming import tidy
 from limiter.config.kong.declaration import Plugin, Record
 from limiter.config.notices import Notice, Steps, field_name
-from limiter.kong.airla.costs import DeclaredCosts
+from limiter.kong.airla.costs import CoarseCosts, DeclaredCosts
 from limiter.kong.airla.names import REQUEST_PROMPT, window_label
 from limiter.kong.airla.voice import Label
 from limiter.kong.functions import Function
 from limiter.meters import ASKED, NANO, UNIT
-from limiter.rules import Choice, Condition, Limit, Reserve
+from limiter.rules import Choice, Condition, Costs, Limit, Reserve
 from limiter.windows import Window
 
 THOUSANDTHS = 1000
 """Parts in which numbers of functions are counted that are no money, and money of large limits."""
 LARGE = 1_000_000
-"""Units; of limits up to here, billionths fit into every store's numbers."""
+"""Units; of limits up to here, billionths of what functions count fit into every store's numbers."""
+COARSER: Mapping[str, int] = MappingProxyType({"millionths": 1_000_000, "thousandths": THOUSANDTHS})
+"""Parts in which costs of limits are counted that are too large for billionths, and what their names have of it."""
 LARGEST = 2**53 - 1
 """What every store holds exactly."""
 NOTHING = "return 0"
@@ -99,9 +103,15 @@ class Draft:
         reserve: Reserve = "none",
     ) -> Limit:
         """A limit of tokens or cost; `strategy` is the name of the meter, too."""
-        scale = NANO if strategy == "cost" else 1
+        scale, told = 1, "" if strategy == "total_tokens" else strategy
+        costs: Costs | None = None
+        if strategy == "cost":
+            scale, costs = NANO, self.costs
+            for parts, coarse in COARSER.items():
+                if budget.amount * scale > LARGEST and self.costs:
+                    scale, costs, told = coarse, CoarseCosts(self.costs, coarse), f"{strategy}.{parts}"
         return Limit(
-            name=self._name(budget, "" if strategy == "total_tokens" else strategy),
+            name=self._name(budget, told),
             meter=strategy,
             # With a part of a token left a request passes.
             amount=self._bounded(math.ceil(Fraction(budget.amount) * scale), budget),
@@ -110,7 +120,7 @@ class Draft:
             reserve=reserve,
             scale=scale,
             only=only,
-            costs=self.costs if strategy == "cost" else None,
+            costs=costs,
         )
 
     def counted(self, budget: Budget, function_of: str, per: tuple[str, ...]) -> Limit:
@@ -124,7 +134,8 @@ class Draft:
         scale = THOUSANDTHS if asks or largest > LARGE else NANO
         own, path = self.plugin.source, ("config", function_of)
         title = f"{own.place(*path)}: {field_name((*own.path, *path))}"
-        function = Function(source or NOTHING, scale, title, self.costs)
+        prices = "" if self.costs else "list"
+        function = Function(source or NOTHING, scale, title, self.costs, prices)
         self.functions[function.name] = function
         return Limit(
             # Counters of one name are in the same parts.

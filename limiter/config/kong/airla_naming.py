@@ -20,7 +20,12 @@ class Naming:
         """First part of the names of its limits. Instances of one namespace share it."""
         namespace = plugin.config["namespace"]
         owner: object = ("namespace", namespace) if namespace else ("id", plugin.id)
-        wish = f"kong.{namespace or plugin.instance_name or _attached_to(plugin, declaration)}"
+        if namespace:
+            wish = f"kong.namespace.{namespace}"
+        elif plugin.instance_name:
+            wish = f"kong.instance.{plugin.instance_name}"
+        else:
+            wish = f"kong.{_attached_to(plugin, declaration)}"
         name, number = tidy(wish), 1
         while self._owners.setdefault(name, owner) != owner:
             number += 1
@@ -37,15 +42,16 @@ def tidy(text: str, longest: int = LONGEST) -> str:
 
 
 def _attached_to(plugin: Plugin, declaration: Declaration) -> str:
+    """With the kinds: a route may be called as its service is, and no order may say whose counters are whose."""
     scope = plugin.scope
     consumer = declaration.consumers_by_id.get(scope.consumer)
     group = declaration.groups_by_id.get(scope.group)
     route = declaration.routes_by_id.get(scope.route)
     service = declaration.services_by_id.get(scope.service)
-    named = (
-        (consumer and consumer.name) or scope.consumer,
-        (group and group.name) or scope.group,
-        (route and route.name) or scope.route,
-        (service and service.name) or scope.service,
-    )
-    return ".".join(filter(None, named)) or "all"
+    named = {
+        "consumer": (consumer and consumer.name) or scope.consumer,
+        "group": (group and group.name) or scope.group,
+        "route": (route and route.name) or scope.route,
+        "service": (service and service.name) or scope.service,
+    }
+    return ".".join(f"{kind}.{name}" for kind, name in named.items() if name) or "all"

@@ -3,15 +3,17 @@
 from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from limiter.config.explain import hint
 from limiter.config.kong.airla_limits import Budget, Draft, Part, Span
 from limiter.config.kong.airla_naming import tidy
 from limiter.config.kong.airla_schema import WEEKDAYS
+from limiter.config.kong.airla_schema import path as wrong_path
 from limiter.config.kong.declaration import Declaration, Record
 from limiter.config.notices import Steps
-from limiter.kong.airla.names import ours
-from limiter.kong.values import PATH
+from limiter.kong.airla.names import KNOWN, ours
+from limiter.kong.values import GROUP, PATH, PROVIDER, header
 from limiter.rules import Choice, Condition, Limit, Reserve
 from limiter.windows import Window
 
@@ -121,23 +123,10 @@ def _limits(policy: Record, label: str, variant: Variant, path: Steps, draft: Dr
 def _span(policy: Record, limit: Record, path: Steps, draft: Draft) -> Span | None:
     kind = policy["window_type"]
     if kind != "calendar":
-        # Documented examples set the instance's own, which is not for policies, and leave those to their default.
-        written = _written(draft, (*path[:3], "window_type"))
-        return draft.window(kind if written else draft.config["window_type"], limit["window_size"], path)
+        return draft.window(kind or draft.config["window_type"], limit["window_size"], path)
     period = limit["period"]
     first = limit["month_day"] if period == "month" else WEEKDAYS.index(limit["week_start_day"] or "monday") + 1
     return Span(Window("calendar", 1, period, policy["timezone"] or "UTC", first_day=int(first)), period)
-
-
-def _written(draft: Draft, path: Steps) -> bool:
-    """Whether the document itself sets the field."""
-    value: Any = draft.plugin.source.document.data
-    for step in (*draft.plugin.source.path, *path):
-        try:
-            value = value[step]
-        except (KeyError, IndexError, TypeError):
-            return False
-    return value is not None
 
 
 def _consumer(matcher: Matcher) -> Iterator[Variant]:
@@ -165,15 +154,17 @@ def _group(matcher: Matcher) -> Iterator[Variant]:
     if matcher.record["key"] is None:
         known |= frozenset(names)
     condition = matcher.condition("group", known)
-    if matcher.record["partition_by"] and matcher.values:
+    if not matcher.record["partition_by"]:
+        renamed = frozenset(names.get(value, value) for value in condition.values)
+        yield Variant((Condition("group", renamed, condition.patterns),))
+    elif matcher.values:
         yield from matcher.by_value(lambda value: Condition("group", frozenset({names.get(value, value)})))
     else:
-        renamed = frozenset(names.get(value, value) for value in condition.values)
-        yield matcher.by_dimension(Condition("group", renamed, condition.patterns))
+        yield matcher.by_dimension(Condition(GROUP, patterns=ANY))
 
 
 def _header(matcher: Matcher) -> Iterator[Variant]:
-    yield matcher.by_dimension(matcher.condition(f"header:{matcher.record['key'].lower()}"))
+    yield matcher.by_dimension(matcher.condition(header(matcher.record["key"])))
 
 
 def _ip(matcher: Matcher) -> Iterator[Variant]:
@@ -190,6 +181,10 @@ def _model(matcher: Matcher) -> Iterator[Variant]:
 
 
 def _path(matcher: Matcher) -> Iterator[Variant]:
+    for index, value in enumerate(matcher.values):
+        if wrong := wrong_path(value):
+            message = f"{value!r} matches no path: {wrong}"
+            matcher.draft.warning(message, (*matcher.path, "values", index))
     if not matcher.values:
         yield matcher.by_dimension(Condition(PATH, patterns=ANY))
     elif matcher.record["partition_by"]:
@@ -209,8 +204,12 @@ def _within(*paths: str) -> Condition:
 
 
 def _provider(matcher: Matcher) -> Iterator[Variant]:
+    for index, value in enumerate(matcher.values):
+        if value != value.lower():
+            message = f"{value!r} matches no provider: their names are in lower case{hint(KNOWN, value.lower())}"
+            matcher.draft.warning(message, (*matcher.path, "values", index))
     if not matcher.values:
-        yield matcher.by_dimension(Condition("provider", patterns=ANY))
+        yield matcher.by_dimension(Condition(PROVIDER, patterns=ANY))
     elif matcher.record["partition_by"]:
         yield from matcher.by_value(lambda value: Condition("provider", ours(value)))
     else:

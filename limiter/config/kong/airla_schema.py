@@ -6,7 +6,8 @@ https://developer.konghq.com/plugins/ai-rate-limiting-advanced/reference/
 
 Where Kong's own words or bounds are not public, they are chosen here: llm_providers and policies exclude one another
 and one of them is needed; `identifier: header` needs header_name and `identifier: path` a path; amounts are at least
-0 and windows more than 0 seconds; error_code is an HTTP status.
+0 and windows more than 0 seconds. Any whole number is an error_code, as from 3.10 on; which of them are answered says
+`limiter.kong.airla`.
 """
 
 import re
@@ -183,7 +184,8 @@ SCHEMA = Fields(
                             }
                         ),
                     ),
-                    "window_type": Text(default="sliding", one_of=("sliding", "fixed", "calendar")),
+                    # Kong's default is sliding; here none tells that it is left out (`limiter.kong.airla`).
+                    "window_type": Text(one_of=("sliding", "fixed", "calendar")),
                     "timezone": Text(check=time_zone),
                 },
             ),
@@ -199,7 +201,7 @@ SCHEMA = Fields(
         "disable_penalty": Flag(default=False),
         "request_prompt_count_function": Text(),
         "custom_cost_count_function": Text(),
-        "error_code": Number(default=429, whole=True, between=(100, 599)),
+        "error_code": Number(default=429, whole=True),
         "error_message": Text(default="AI token rate limit exceeded for provider(s): "),
         "error_hide_providers": Flag(default=False),
         "tokens_count_strategy": Text(default="total_tokens", one_of=STRATEGIES),

@@ -1,7 +1,7 @@
 """The carrier of single objects: bodies of the Admin API and of Konnect's, and policies of AI Gateway 2.
 
-A plugin stands alone, or in the list that the API answers. What it is attached to is known by name or id only, so a
-scope has to be declared in another document; without a scope the plugin is global.
+A plugin stands alone, or in the list that the API answers. What it is attached to is known by name or id only: another
+document has to declare it, and until then an id is met by no request. Without a scope the plugin is global.
 https://developer.konghq.com/api/gateway/admin-ee/, https://developer.konghq.com/ai-gateway/policies/
 """
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from limiter.config.documents import Document
 from limiter.config.kong.declaration import Source
-from limiter.config.kong.entries import Collected
+from limiter.config.kong.entries import Collected, Entry
 from limiter.config.kong.plugin_schemas import PLUGINS
 from limiter.config.notices import Steps
 
@@ -58,7 +58,7 @@ def collect(document: Document, collected: Collected) -> None:
 def add(item: Mapping[str, Any], source: Source, collected: Collected) -> None:
     """Adds a plugin, or a policy as the plugin that it is."""
     if not _is_policy(item):
-        collected.add("plugins", item, source)
+        collected.entries.append(Entry("plugins", item, source, loose=True))
         return
     plugin = {key: value for key, value in item.items() if key not in (*POLICY_FIELDS, "type", "name")}
     plugin["name"] = item["type"]
@@ -81,4 +81,4 @@ def add(item: Mapping[str, Any], source: Source, collected: Collected) -> None:
                 "is not global and attached to nothing in this file, so it is taken for a global one", "global"
             )
         )
-    collected.add("plugins", plugin, source)
+    collected.entries.append(Entry("plugins", plugin, source, loose=True))

@@ -1,6 +1,6 @@
 """From the entities of all documents to the declaration: read by their schemas, given ids, tied to one another."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from limiter.config.kong.declaration import Declaration, Plugin
 from limiter.config.kong.entries import Collected
@@ -13,7 +13,7 @@ from limiter.config.kong.references import References
 from limiter.config.kong.shapes import mapping
 from limiter.config.kong.vaults import Vaults
 from limiter.kong.airla.names import ours
-from limiter.kong.entities import BasicAuth, Gateway, KeyAuth, Proxied
+from limiter.kong.entities import BasicAuth, Gateway, Group, KeyAuth, Proxied
 
 
 def build(collected: Collected, environment: Mapping[str, str]) -> Declaration:
@@ -29,6 +29,7 @@ def build(collected: Collected, environment: Mapping[str, str]) -> Declaration:
     groups = build_groups(reader, references)
     consumers = build_consumers(reader, references, groups)
     plugins = build_plugins(reader, references)
+    groups = (*groups, *_elsewhere(plugins, groups))
     methods = tuple(_authentication(plugins, references, collected))
     if not methods and any(consumer.keys or consumer.passwords for consumer in consumers):
         first = next(entry for entry in collected.entries if entry.kind.endswith("_credentials"))
@@ -49,6 +50,12 @@ def build(collected: Collected, environment: Mapping[str, str]) -> Declaration:
             authentication=methods,
         ),
     )
+
+
+def _elsewhere(plugins: Iterable[Plugin], groups: tuple[Group, ...]) -> Iterator[Group]:
+    """Groups that plugins name by an id and that nobody declares: for want of a name they are called by the id."""
+    declared = {"", *(group.id for group in groups)}
+    return (Group(id=name, name=name) for name in sorted({plugin.scope.group for plugin in plugins} - declared))
 
 
 def _proxied(plugins: tuple[Plugin, ...]) -> Iterator[Proxied]:

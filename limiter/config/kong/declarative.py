@@ -9,14 +9,17 @@ from typing import Any
 from limiter.config.documents import Document
 from limiter.config.explain import shown
 from limiter.config.kong.declaration import Source
+from limiter.config.kong.entity_schemas import COMMON
 from limiter.config.kong.entries import KINDS, Collected, Entry
 from limiter.config.kong.shapes import items as listed
 from limiter.config.kong.shapes import mapping
 
 FORMAT = "_format_version"
 VERSIONS = ("1.1", "2.1", "3.0")
-META = ("_transform", "_comment", "_ignore", "_info", "_workspace", "_konnect", "_plugin_configs", FORMAT)
-"""Keys that are no entities."""
+POLICIES = "ai_rate_limiting_policies"
+"""Policies that plugins name by id."""
+META = ("_transform", "_comment", "_ignore", "_info", "_workspace", "_konnect", "_plugin_configs", FORMAT, POLICIES)
+"""Keys of what is read where entities name it, or not at all."""
 
 NESTED: Mapping[str, Mapping[str, str]] = {
     "services": {"routes": "service", "plugins": "service"},
@@ -81,6 +84,7 @@ def collect(document: Document, collected: Collected) -> None:
         collected,
         shared=mapping(data.get("_plugin_configs")),
         defaults=mapping(mapping(data.get("_info")).get("defaults")),
+        policies=_policies(data.get(POLICIES), root.inside(POLICIES), collected),
     )
     for key, items in data.items():
         if key in NESTED:
@@ -103,6 +107,20 @@ def _check_version(version: object, root: Source, collected: Collected) -> None:
     collected.problems.append(root.notice(f"schema violation ({FORMAT}: {wrong})", FORMAT))
 
 
+def _policies(items: object, source: Source, collected: Collected) -> dict[str, Mapping[str, Any]]:
+    """The policies that plugins may name, by their ids."""
+    if not isinstance(items, list | None):
+        collected.problems.append(source.notice(f"schema violation ({POLICIES}: expected an array)"))
+    found: dict[str, Mapping[str, Any]] = {}
+    for index, item in enumerate(listed(items)):
+        name = mapping(item).get("id")
+        if isinstance(name, str):
+            found[name] = item
+        else:
+            collected.problems.append(source.notice("found no id, expected one that plugins can name", index))
+    return found
+
+
 def _idle(items: object, source: Source, collected: Collected) -> None:
     if items:
         collected.warnings.append(source.notice("has no effect here"))
@@ -111,10 +129,17 @@ def _idle(items: object, source: Source, collected: Collected) -> None:
 class _Reader:
     """Walks through collections and what they hold."""
 
-    def __init__(self, collected: Collected, shared: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        collected: Collected,
+        shared: Mapping[str, Any],
+        defaults: Mapping[str, Any],
+        policies: Mapping[str, Mapping[str, Any]],
+    ) -> None:
         self._collected = collected
         self._shared = shared
         self._defaults = defaults
+        self._policies = policies
 
     def items(self, kind: str, items: object, source: Source, parents: Mapping[str, Entry]) -> None:
         if items is None:
@@ -137,6 +162,8 @@ class _Reader:
         own = {**mapping(self._defaults.get(KINDS[kind])), **own}
         if kind == "plugins" and "_config" in own:
             own = self._with_shared(own, source)
+        if kind == "plugins":
+            own = self._with_policies(own)
         entry = self._collected.add(kind, own, source, **parents)
         for key in idle:
             _idle(item[key], source.inside(key), self._collected)
@@ -159,6 +186,21 @@ class _Reader:
         config = own.get("config")
         return {**own, "config": {**shared, **config} if isinstance(config, dict) else shared}
 
+    def _with_policies(self, plugin: Mapping[str, Any]) -> dict[str, Any]:
+        """A plugin with the policies that it names by id; what it says of them itself comes first."""
+        config = mapping(plugin.get("config"))
+        if not self._policies or not isinstance(config.get("policies"), list):
+            return dict(plugin)
+        return {**plugin, "config": {**config, "policies": list(map(self._policy, config["policies"]))}}
+
+    def _policy(self, policy: Any) -> Any:
+        name = mapping(policy).get("id")
+        stored = self._policies.get(name) if isinstance(name, str) else None
+        if stored is None:
+            return policy
+        own = {key: value for key, value in policy.items() if key != "id" and value is not None}
+        return {**{key: value for key, value in stored.items() if key not in (*COMMON, "name")}, **own}
+
     def _members(self, key: str, items: object, source: Source, parents: Mapping[str, Entry]) -> None:
         """`groups: [{name}]` of a consumer, or `consumers: [{username}]` of a group."""
         for index, item in enumerate(listed(items)):
@@ -174,7 +216,7 @@ class _Reader:
                 members = {name: item[name] for name in ("consumer", "consumer_group") if name in item}
                 self._collected.add("memberships", members, at)
             elif key == "consumer_group_plugins":
-                self._collected.add("plugins", item, at)
+                self._collected.add("plugins", self._with_policies(item), at)
             else:
                 self._collected.warnings.append(at.notice("has no effect here: name the partial in the plugin itself"))
 

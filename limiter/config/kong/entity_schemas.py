@@ -6,9 +6,9 @@ value is worth a warning. https://developer.konghq.com/gateway/entities/
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
-from uuid import UUID
 
 from limiter.config.kong.airla_schema import path
+from limiter.config.kong.ids import is_id
 from limiter.config.kong.schema import LARGEST, Anything, Field, Fields, Flag, Listed, Number, Table, Text, Wrong
 from limiter.kong.entities import HTTP
 
@@ -18,11 +18,7 @@ FOREIGN = ("service", "route", "consumer", "consumer_group")
 
 
 def _uuid(text: str) -> str:
-    try:
-        UUID(text)
-    except ValueError:
-        return "expected a valid UUID"
-    return ""
+    return "" if is_id(text) else "expected a valid UUID"
 
 
 COMMON: Mapping[str, Field] = {

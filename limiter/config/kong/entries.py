@@ -34,6 +34,8 @@ class Entry:
     """By the name of the foreign key: entities that this one stands in, or is tied to by the carrier."""
     lenient: bool = False
     """Whether texts stand for the numbers and booleans that they spell."""
+    loose: bool = False
+    """Whether an entity that it names by id alone need not be among the documents."""
 
 
 @dataclass(slots=True)

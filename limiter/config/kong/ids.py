@@ -16,6 +16,15 @@ _KONG = UUID("fd02801f-0957-4a15-a55a-c8d9606f30b5")
 """Kong's namespace of namespaces."""
 
 
+def is_id(text: str) -> bool:
+    """Whether a text is a UUID."""
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
 def named(kind: str, key: str) -> str:
     """The id that Kong gives to the entity of a collection with this key."""
     return str(uuid5(uuid5(_KONG, kind), key))

@@ -7,6 +7,8 @@ from limiter.config.kong import airla_schema, rrl_schema
 from limiter.config.kong.airla_schema import header_name
 from limiter.config.kong.declaration import Record
 from limiter.config.kong.schema import Fields, Flag, Listed, Number, Text, frozen
+from limiter.config.kong.shapes import mapping
+from limiter.config.notices import Steps
 from limiter.kong.entities import HTTP
 
 AIRLA = "ai-rate-limiting-advanced"
@@ -63,6 +65,14 @@ _BASIC_AUTH = Fields(
 )
 
 _cost = Number(above=0)
+UNUSED_COSTS = (
+    "cache_read_cost",
+    "cache_write_cost",
+    "cache_write_cost_list",
+    "context_window_factor",
+    "service_tier_factor",
+)
+"""Of a model's options: prices and factors that are not counted here."""
 _target = Fields(
     open=True,
     fields={
@@ -118,3 +128,17 @@ PLUGINS: Mapping[str, PluginSchema] = {
 def deprecations(name: str, config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Deprecated fields in use, each with what contradicts it."""
     return rrl_schema.shorthands(config) if name == RRL else iter(())
+
+
+def unused(name: str, config: Mapping[str, Any]) -> Iterator[Steps]:
+    """The fields of a valid configuration that would change costs in Kong, and do not here."""
+    if name not in AI_PROXIES:
+        return
+    targets = [((), config)] if name == AI_PROXIES[0] else _numbered(config["targets"])
+    for path, target in targets:
+        options = mapping(mapping(target.get("model")).get("options"))
+        yield from ((*path, "model", "options", field) for field in UNUSED_COSTS if options.get(field) is not None)
+
+
+def _numbered(targets: list[Mapping[str, Any]]) -> list[tuple[Steps, Mapping[str, Any]]]:
+    return [(("targets", index), target) for index, target in enumerate(targets)]

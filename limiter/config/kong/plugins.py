@@ -8,7 +8,7 @@ from limiter.config.kong import ids
 from limiter.config.kong.declaration import Plugin
 from limiter.config.kong.entity_schemas import FOREIGN, PARTIAL, PLUGIN
 from limiter.config.kong.entries import Entry
-from limiter.config.kong.plugin_schemas import AI_PROXIES, AIRLA, PLUGINS, PROTOCOLS, PluginSchema, deprecations
+from limiter.config.kong.plugin_schemas import AI_PROXIES, AIRLA, PLUGINS, PROTOCOLS, PluginSchema, deprecations, unused
 from limiter.config.kong.precedence import LEVELS, parts
 from limiter.config.kong.reading import Reader, texts
 from limiter.config.kong.references import References
@@ -17,6 +17,10 @@ from limiter.config.kong.shapes import items, mapping
 from limiter.kong.entities import Scope
 
 FORWARDED = "only its providers, models and prices are used: requests go on as clients send them, to the service's host"
+FAMILIES = (frozenset({"http", "https"}), frozenset({"grpc", "grpcs"}))
+"""Protocols that requests are told apart by; a plugin's own do not."""
+ALIKE = "does not tell requests apart: the plugin runs for those of HTTP and of gRPC, as in Kong, where routes do it"
+UNCOUNTED = "has no effect here: costs are counted by input_cost and output_cost alone"
 PARTIAL_PATH = "config.redis"
 """Where a partial belongs."""
 
@@ -69,6 +73,9 @@ class _Plugins:
             return None
         if name in AI_PROXIES:
             self._warn(entry, FORWARDED, "name")
+        protocols = frozenset(texts(record["protocols"]))
+        if protocols and not all(protocols & family for family in FAMILIES):
+            self._warn(entry, ALIKE, "protocols")
         instance_name = record["instance_name"] or ""
         made = ids.plugin(str(name), scope.route, scope.service, scope.consumer, scope.group)
         return Plugin(
@@ -104,6 +111,9 @@ class _Plugins:
         reading = self._reader.examined(entry, schema.schema, config, "config")
         violations = [*contradictions, *wrong, *reading.violations]
         self._reader.report(entry, violations)
+        if not violations:
+            for path in unused(name, config):
+                self._warn(entry, UNCOUNTED, "config", *path)
         return None if violations else schema.condensed(reading.value)
 
     def _with_partials(self, entry: Entry) -> Any:
@@ -139,7 +149,7 @@ class _Plugins:
                 return False
         return True
 
-    def _warn(self, entry: Entry, message: str, *inner: str) -> None:
+    def _warn(self, entry: Entry, message: str, *inner: str | int) -> None:
         self._collected.warnings.append(entry.source.notice(message, *inner))
 
 

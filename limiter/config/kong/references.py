@@ -19,6 +19,7 @@ COLLECTIONS = {
 """Foreign keys, and where what they name is."""
 KEYS = ("id", "name", "username", "custom_id")
 """By which an object names an entity."""
+ELSEWHERE = "is not among the documents, so that nothing is limited before another one declares an entity of"
 
 
 @dataclass(slots=True)
@@ -76,9 +77,13 @@ class References:
                 continue
             names = _names(value)
             found[key] = next(filter(None, (self.find(COLLECTIONS[key], name) for name in names)), "")
+            failed = any((COLLECTIONS[key], name) in self._failed for name in names)
+            if not found[key] and not failed and entry.loose and _is_id(value):
+                found[key] = value["id"]
+                self.collected.warnings.append(entry.source.notice(f"{ELSEWHERE} {COLLECTIONS[key]} with this id", key))
             if not found[key]:
                 right = False
-                if not any((COLLECTIONS[key], name) in self._failed for name in names):
+                if not failed:
                     shown = ", ".join(names)
                     self._problem(entry, key, f"invalid reference '{COLLECTIONS[key]}: {shown}' (no such entity)")
         return found if right else None
@@ -87,6 +92,12 @@ class References:
         # A membership is what the document has in the key's place.
         inner = () if entry.kind == "memberships" else (key,)
         self.collected.problems.append(entry.source.notice(message, *inner))
+
+
+def _is_id(value: object) -> bool:
+    if not isinstance(value, dict) or set(value) != {"id"}:
+        return False
+    return isinstance(value["id"], str) and ids.is_id(value["id"])
 
 
 def _names(value: Any) -> list[str]:

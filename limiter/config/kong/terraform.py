@@ -5,6 +5,7 @@ providers are passed over. https://registry.terraform.io/providers/kong/konnect/
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from limiter.config.documents import Document
@@ -12,8 +13,9 @@ from limiter.config.kong.declaration import Source
 from limiter.config.kong.entries import Collected, Entry
 from limiter.config.kong.shapes import mapping
 from limiter.config.kong.terraform_files import Expression, Module, plain
+from limiter.config.kong.terraform_folder import Folder
 from limiter.config.kong.terraform_functions import UnknownError, pairs, text
-from limiter.config.kong.terraform_values import Reference, Scope, evaluate, expression
+from limiter.config.kong.terraform_values import Reference, Scope, evaluate, given
 
 PREFIXES = ("konnect_gateway_", "kong-gateway_")
 PLUGIN = "plugin_"
@@ -60,7 +62,8 @@ class _Module:
         self._scope: dict[str, Any] = {}
 
     def build(self) -> None:
-        self._scope = {"var": _Lazy(self._variable), "local": _Lazy(self._local)}
+        folder = Folder(Path(self._documents[0].file).parent)
+        self._scope = {"var": _Lazy(self._variable), "local": _Lazy(self._local), "path": folder}
         resources = list(self._resources())
         order = [*KINDS, ""]
         for short, reference, source, attributes in sorted(resources, key=lambda found: order.index(_rank(found[0]))):
@@ -77,15 +80,12 @@ class _Module:
 
     def _variable(self, name: str) -> Any:
         for _, block in self._blocks("variable", name):
-            given = self._environment.get(f"TF_VAR_{name}")
-            if given is not None:
-                kind = block.get("type")
-                # A text is what it says; of other types it is an expression.
-                is_text = kind is None or (isinstance(kind, Expression) and _is_text(kind))
-                return given if is_text else expression(given, {})
+            variable = f"TF_VAR_{name}"
+            if variable in self._environment:
+                return _of_type(self._environment[variable], block.get("type"), variable)
             if "default" in block:
                 return evaluate(block["default"], {})
-            raise UnknownError(f"the variable {name} has no default, and TF_VAR_{name} is not set")
+            raise UnknownError(f"the variable {name} has no default, and {variable} is not set")
         raise UnknownError(f"the variable {name} is not declared")
 
     def _local(self, name: str) -> Any:
@@ -206,8 +206,14 @@ class _Lazy(Mapping[str, Any]):
         return 0
 
 
-def _is_text(kind: Expression) -> bool:
-    return plain(kind.node) == "string"
+def _of_type(value: str, kind: object, variable: str) -> Any:
+    """What an environment variable says: of the type string what it is, of others an expression."""
+    if kind is None or (isinstance(kind, Expression) and plain(kind.node) == "string"):
+        return value
+    try:
+        return given(value)
+    except UnknownError as error:
+        raise UnknownError(f"{variable}: {error}") from None
 
 
 def _rank(short: str) -> str:

@@ -11,7 +11,10 @@ from typing import Any
 
 from limiter.config.kong import terraform_templates as templates
 from limiter.config.kong.terraform_files import Expression, bare, inner, kind, parsed, plain
-from limiter.config.kong.terraform_functions import FUNCTIONS, UnknownError, pairs, text
+from limiter.config.kong.terraform_folder import HERE, Folder
+from limiter.config.kong.terraform_formats import formatted
+from limiter.config.kong.terraform_functions import FUNCTIONS as PURE
+from limiter.config.kong.terraform_functions import UnknownError, pairs, text
 from limiter.config.kong.terraform_operators import folded
 from limiter.config.notices import ConfigError
 
@@ -27,7 +30,11 @@ class Reference:
 
 
 type Scope = Mapping[str, Any]
-"""What names stand for: `var`, `local`, `each` and the variables of `for`."""
+"""What names stand for: `var`, `local`, `each` and the variables of `for`; `path` is the module's folder."""
+
+FUNCTIONS: Mapping[str, Callable[..., Any]] = {**PURE, "format": formatted}
+FILE = "file"
+"""The function that needs the folder."""
 
 
 def evaluate(value: Any, scope: Scope) -> Any:
@@ -102,9 +109,31 @@ def expression(source: str, scope: Scope) -> Any:
     try:
         tree = parsed(f"x = {source.strip()}\n", "")
     except ConfigError as error:
-        raise UnknownError(f"found {source.strip()[:40]!r}, expected an expression") from error
+        # The text stays unsaid, as it may be a secret.
+        raise UnknownError("found something else in a text, expected an expression") from error
     attribute = next(iter(inner(next(iter(inner(tree))))))
     return _node(inner(attribute)[2], scope)
+
+
+def given(source: str) -> Any:
+    """The value of an expression that names nothing, such as a variable has in the environment.
+
+    Raises:
+        UnknownError: it is none. Never says what was found, as it may be a secret.
+    """
+    try:
+        value = expression(source, {})
+    except (UnknownError, RecursionError):
+        value = _Pending("")
+    if _names_something(value):
+        raise UnknownError("its value is no literal of Terraform; a text of another type than string stands in quotes")
+    return value
+
+
+def _names_something(value: Any) -> bool:
+    if isinstance(value, dict | list):
+        return any(map(_names_something, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, _Pending | Reference)
 
 
 def _identifier(node: Any, scope: Scope) -> Any:
@@ -128,6 +157,10 @@ def _attribute(node: Any, scope: Scope) -> Any:
 
 
 def _member(value: Any, name: str) -> Any:
+    if isinstance(value, Folder):
+        if name in ("module", "root"):
+            return HERE
+        raise UnknownError(f"path.{name} is only known to Terraform")
     if isinstance(value, _Pending):
         if value.type in ("data", "module", "path", "terraform", "self", "count"):
             raise UnknownError(f"{value.type}.{name} is only known to Terraform")
@@ -152,11 +185,10 @@ def _index(node: Any, scope: Scope) -> Any:
         return Reference(held.type, held.name, key)
     if isinstance(held, list) and isinstance(key, int) and 0 <= key < len(held):
         return held[key]
-    return _member(held, key) if isinstance(key, str) else _missing(key)
-
-
-def _missing(key: object) -> Any:
-    raise UnknownError(f"found no {key!r} there")
+    if isinstance(held, Mapping) and isinstance(key, str) and key in held:
+        return held[key]
+    # The key stays unsaid, as it may be a secret.
+    raise UnknownError("found no such key or position there")
 
 
 def _conditional(node: Any, scope: Scope) -> Any:
@@ -224,9 +256,11 @@ def _for(node: Any, scope: Scope) -> Any:
 def _call(node: Any, scope: Scope) -> Any:
     name, *rest = inner(node)
     called = plain(name)
-    function = FUNCTIONS.get(called)
+    folder = scope.get("path")
+    function = folder.text if called == FILE and isinstance(folder, Folder) else FUNCTIONS.get(called)
     if function is None:
-        raise UnknownError(f"the function {called} is not evaluated here, only {', '.join(FUNCTIONS)}")
+        known = ", ".join((*FUNCTIONS, FILE))
+        raise UnknownError(f"the function {called} is not evaluated here, only {known}")
     arguments = next((child for child in rest if kind(child) == "ArgumentsRule"), None)
     values = _list(arguments, scope) if arguments else []
     try:

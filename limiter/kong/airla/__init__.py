@@ -23,6 +23,14 @@ Admission
 - A path matches itself and all below it. `identifier: path` tells requests of that path from the others, who are kept
   by address.
 - A refused request's `requestPrompt` number is charged, but for sliding windows with `disable_penalty`.
+- `window_type` of a policy that is left out, or null, is the instance's own: documented examples set that one only,
+  although the schema has it for `llm_providers` alone. A policy that says `sliding` is sliding.
+- Of a header that is sent several times the first field counts; hyphens and underscores are the same in its name.
+- Names of providers and models are compared as they are written. `partition_by` of providers keeps one counter for all
+  that Kong has one name for (`gemini` with Vertex AI). Of groups without `values` the consumer's first by name has the
+  counter; with `values` the first of them.
+- `protocols` does not tell requests apart: as Kong runs plugins of one subsystem, an instance for gRPC limits plain
+  HTTP, too. A configuration that names one family only is told so.
 - Without the chosen identifier the address stands for it, as in rate-limiting-advanced. `consumer-group` is one counter
   for the group that the instance is attached to.
 - A matcher of groups or consumers without `key` takes names as well as ids.
@@ -35,7 +43,10 @@ Headers and refusals
   What remains is rounded down, and shown as Lua prints numbers.
 - `Reset` and `Retry-After` of a limit only where it refused; without a suffix the largest of them. Whole seconds, at
   least 1, and not earlier than the request could pass: for sliding windows that is when enough of them has faded.
-- Jitter is a whole number of seconds, the same for all headers of a response.
+- Jitter is a whole number of seconds, the same for all headers of a response; a part of a second in its maximum
+  counts as a whole one.
+- Any whole number is an `error_code`, as from 3.10 on. One that is no status from 200 to 599 is answered as 429, and the
+  start tells so: Kong fails to answer with it.
 - `Query-Cost` stands once, whatever the number of windows, and is hidden with the other two.
 - Calendar windows are labelled `month` and `week`.
 - `error_hide_providers` leaves the rest of the message as it is. With `policies` the message names the provider that
@@ -47,11 +58,18 @@ Headers and refusals
 Counters
 - Without `sync_rate`, `redis` and `cluster` are asked with every request, as with 0. `cluster` is the store of the
   native limits.
-- Without `namespace` each instance has one of its own, by its `instance_name` or what it is attached to, so that
-  counters outlive a reload and a restart.
+- Without `namespace` each instance has one of its own, by its `instance_name` or by the kinds and names of what it is
+  attached to (`kong.route.chat`), so that counters outlive a reload, a restart and a change of order.
   Instances with the same namespace share counters of the same name, window and strategy.
-- Costs are exact to a billionth of the unit that prices are in, in every store; `decrease_by_fractions_in_redis` needs
-  not be set. Where the declaration has no price for a model, its requests cost nothing, as in Kong; the tag
+- Costs are exact to a billionth of the unit that prices are in, in every store, for limits of up to 9,007,199 units;
+  to a millionth up to a thousand times as much, to a thousandth above. `decrease_by_fractions_in_redis` needs not be
+  set.
+- Prices are those of the plugin instance of ai-proxy or ai-proxy-advanced that runs for the request; where it has none
+  for the provider, those of any other. A request goes on with the model that the client names, which a gateway would
+  not let it choose. So a model that is not declared costs what it is declared as without its date or version
+  (`gpt-4o-2024-11-20` as `gpt-4o`, in any case of letters), else what a target without a name says, else what the
+  dearest target of its provider would cost. No name makes a request cheaper than the declaration knows.
+- A model that is declared without prices costs nothing, as in Kong, and the start names it. The tag
   `ai-limit:list-prices` takes dollars from the built-in list in place of all of the declaration's prices.
 - Keys in Redis are of our own kind: Kong's are not documented.
 """

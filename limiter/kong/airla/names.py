@@ -28,6 +28,8 @@ PROVIDERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 """Kong's name → ours, in the provider table."""
+KNOWN: frozenset[str] = frozenset(PROVIDERS).union(*PROVIDERS.values())
+"""Names of providers of either kind; ours are more."""
 _THEIRS: Mapping[str, str] = MappingProxyType({name: kong for kong, ours in PROVIDERS.items() for name in ours})
 
 

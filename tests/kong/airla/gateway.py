@@ -69,7 +69,8 @@ class Gateway:
         Args:
             takes: milliseconds until the answer ends.
         """
-        outcome = await self.engine.admit(replace(ANYONE, **facts), self._measure, self._count)
+        sent = {"fields": tuple(facts.get("headers", {}).items()), **facts}
+        outcome = await self.engine.admit(replace(ANYONE, **sent), self._measure, self._count)
         assert not isinstance(outcome, Unpriced)
         if isinstance(outcome, Refusal):
             answer = self.replies.refuse(outcome, streaming=False)
