@@ -213,7 +213,7 @@ def test_the_how_to_s_function(gateway: Proxy, upstream: Upstream, cache: Guarde
         {"message": "AI token rate limit exceeded for provider(s): cohere"},
     )
     with shared.standalone().client() as redis:
-        assert any(f"kong.{route}".encode() in key for key in redis.scan_iter())
+        assert any(f"kong.route.{route}".encode() in key for key in redis.scan_iter())
     assert len(upstream.exchanges) == 1
     if route == "cloud":
         assert cache.shown

@@ -1,10 +1,8 @@
 """Instances of ai-rate-limiting-advanced as rules. What is decided where Kong says nothing: `limiter.kong.airla`."""
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from decimal import Decimal
 from functools import lru_cache
 
 from limiter.config.adapter import Adapted, Named, Setting
@@ -13,12 +11,13 @@ from limiter.config.kong import precedence
 from limiter.config.kong.airla_limits import Budget, Draft, Part
 from limiter.config.kong.airla_naming import Naming
 from limiter.config.kong.airla_policies import policies
+from limiter.config.kong.airla_prices import LIST_PRICES, OPTION, of_prices, proxying
 from limiter.config.kong.declaration import Declaration, Plugin, Record
 from limiter.config.kong.plugin_schemas import AIRLA
 from limiter.config.kong.precedence import Instance
 from limiter.config.kong.redis import redis_settings
 from limiter.config.notices import Notice
-from limiter.kong.airla.costs import DeclaredCosts, Proxying, Target
+from limiter.kong.airla.costs import DeclaredCosts
 from limiter.kong.airla.names import CUSTOM_COST, REQUEST_PROMPT, ours
 from limiter.kong.airla.voice import AirlaVoice
 from limiter.kong.values import header, within
@@ -26,9 +25,6 @@ from limiter.ledgers import Ledger
 from limiter.lua.function import compile_check
 from limiter.rules import Condition, Limit, Rule
 
-OPTION = "ai-limit:"
-"""First part of tags that say what Kong's configuration has no field for."""
-LIST_PRICES = f"{OPTION}list-prices"
 RETRY_AFTER = f"{OPTION}retry-after"
 SHARED = ("strategy", "redis", "sync_rate", "dictionary_name")
 """Fields on which instances of one namespace must agree."""
@@ -71,7 +67,7 @@ class _Work:
     _ledgers: dict[Ledger, Ledger] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.costs = DeclaredCosts(tuple(_proxying(self.declaration)))
+        self.costs = DeclaredCosts(tuple(proxying(self.declaration)))
 
     def add(self, instance: Instance, *, alone: bool) -> None:
         plugin = instance.plugin
@@ -194,25 +190,6 @@ def _voice(plugin: Plugin, draft: Draft) -> AirlaVoice:
     )
 
 
-def _proxying(declaration: Declaration) -> Iterator[Proxying]:
-    """Prices, by the plugins that have them."""
-    for name in ("ai-proxy-advanced", "ai-proxy"):
-        for plugin, conditions, _ in precedence.instances(declaration, name):
-            targets: list[Target] = []
-            free: list[tuple[str, str]] = []
-            for target in plugin.config["targets"]:
-                kind, model = target["provider"], target["model"] or ""
-                if all(target[price] is not None for price in PRICES):
-                    targets.append(Target(kind, model, *(Decimal(target[price]) for price in PRICES)))
-                elif model:
-                    free.append((kind, model))
-            values = tuple((condition.dimension, value) for condition in conditions for value in condition.values)
-            yield Proxying(values, tuple(targets), tuple(free))
-
-
-PRICES = ("input_cost", "output_cost")
-
-
 def _remarks(plugin: Plugin, costs: DeclaredCosts) -> Iterator[Notice]:
     """What has no effect, or not the one that it seems to have."""
     config, notice = plugin.config, plugin.source.notice
@@ -235,33 +212,12 @@ def _remarks(plugin: Plugin, costs: DeclaredCosts) -> Iterator[Notice]:
         yield notice("is no status that ends a request: 429 is answered", "config", "error_code")
     if LIST_PRICES not in plugin.tags:
         for path in list(_counting_cost(config))[:1]:
-            for message in _of_prices(costs):
+            for message in of_prices(costs):
                 yield notice(message, "config", *path)
     unknown = [tag for tag in plugin.tags if tag.startswith(OPTION) and tag not in (LIST_PRICES, RETRY_AFTER)]
     yield from (
         notice(f"found the unknown tag {tag!r}{hint((LIST_PRICES, RETRY_AFTER), tag)}", "tags") for tag in unknown
     )
-
-
-def _of_prices(costs: DeclaredCosts) -> Iterator[str]:
-    """What to know of the prices that costs are counted by."""
-    priced = {(target.provider, target.model) for proxying in costs.instances for target in proxying.targets}
-    if not priced:
-        yield (
-            "counts no cost: no ai-proxy or ai-proxy-advanced has model.options with input_cost and output_cost"
-            f" (the plugin's tag {LIST_PRICES} takes dollars from the built-in price list)"
-        )
-        return
-    several = sorted(provider for provider, count in Counter(provider for provider, _ in priced).items() if count > 1)
-    if several:
-        yield (
-            "other models than those that are declared count as the dearest of them, as requests go on as clients send"
-            f" them: of {', '.join(several)}"
-        )
-    free = {model for proxying in costs.instances for model in proxying.free} - priced
-    if free:
-        names = ", ".join(sorted(f"{provider}/{model}" for provider, model in free))
-        yield f"counts no cost of models that are declared without input_cost and output_cost: {names}"
 
 
 def _counting_cost(config: Record) -> Iterable[tuple[str | int, ...]]:

@@ -15,8 +15,8 @@ from limiter.config.kong.kubernetes_objects import ATTACHABLE, Object, is_object
 from limiter.config.kong.kubernetes_routes import routes
 from limiter.config.kong.kubernetes_secrets import Secrets, clear, configuration
 from limiter.config.kong.kubernetes_services import Services
-from limiter.config.kong.schema import plain_flag
 from limiter.config.kong.shapes import items, mapping
+from limiter.config.kong.spellings import plain_flag
 
 CREDENTIALS = {"key-auth": "keyauth_credentials", "basic-auth": "basicauth_credentials"}
 """Kinds of credentials that Secrets hold, by their label."""

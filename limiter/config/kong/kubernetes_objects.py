@@ -22,6 +22,19 @@ QUIET = (
     "KonnectGatewayControlPlane",
 )
 """Kinds of those groups of no effect on what is limited."""
+OTHERS = (
+    "KongIngress",
+    "KongVault",
+    "KongCustomEntity",
+    "KongPluginBinding",
+    "KongService",
+    "KongRoute",
+    "KongCredentialAPIKey",
+    "KongCredentialBasicAuth",
+    "TCPIngress",
+    "UDPIngress",
+)
+"""Kinds of those groups that are not read."""
 ATTACHABLE = ("Service", "Ingress", "HTTPRoute", "GRPCRoute", "KongConsumer", "KongConsumerGroup")
 """Kinds of any group that plugins are attached to."""
 CLASS = "kubernetes.io/ingress.class"
@@ -118,7 +131,8 @@ def ours(objects: list[Object], collected: Collected) -> list[Object]:
         return []
     for item in others:
         if item.group in GROUPS and item.kind not in QUIET:
-            message = f"the kind {item.kind!r} has no effect here{hint(KONG, item.kind)}"
+            meant = "" if item.kind in OTHERS else hint(KONG, item.kind)
+            message = f"the kind {item.kind!r} has no effect here{meant}"
             collected.warnings.append(item.source.notice(message, "kind"))
     return [*kong, *_of_class(others, _classes(objects, kong), collected)]
 

@@ -19,7 +19,8 @@ COLLECTIONS = {
 """Foreign keys, and where what they name is."""
 KEYS = ("id", "name", "username", "custom_id")
 """By which an object names an entity."""
-ELSEWHERE = "is not among the documents, so that nothing is limited before another one declares an entity of"
+ELSEWHERE = "applies to no request, as no document declares this id (an entity without an id of its own gets another):"
+"""What names an entity by its id alone, as the Admin API answers, may be read without it."""
 
 
 @dataclass(slots=True)
@@ -80,7 +81,7 @@ class References:
             failed = any((COLLECTIONS[key], name) in self._failed for name in names)
             if not found[key] and not failed and entry.loose and _is_id(value):
                 found[key] = value["id"]
-                self.collected.warnings.append(entry.source.notice(f"{ELSEWHERE} {COLLECTIONS[key]} with this id", key))
+                self.collected.warnings.append(entry.source.notice(f"{ELSEWHERE} {COLLECTIONS[key]}", key))
             if not found[key]:
                 right = False
                 if not failed:

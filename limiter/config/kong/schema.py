@@ -5,13 +5,13 @@ with a map's value is told without the key. List positions count from 0, as ever
 An explicit null takes the default, as if the field were left out.
 """
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from limiter.config.kong import spellings
 from limiter.config.kong.vaults import Vaults
 from limiter.config.notices import Steps
 
@@ -257,34 +257,15 @@ def frozen(value: Any) -> Any:
     return tuple(map(frozen, value)) if isinstance(value, list) else value
 
 
-_SPELT = re.compile(r"[-+]?[0-9]{1,38}(?P<fraction>\.[0-9]{1,38})?", re.ASCII)
-
-
 def _spelt(schema: Field, value: str) -> object:
     """The number or boolean that a text spells, where the schema has one."""
-    if isinstance(schema, Number) and (found := _SPELT.fullmatch(value)):
-        return Decimal(value) if found["fraction"] else int(value)
-    if isinstance(schema, Flag):
-        return {"true": True, "false": False}.get(value, value)
-    return value
-
-
-_BOOLEANS = {
-    spelling: meant
-    for word, meant in {"yes": True, "on": True, "no": False, "off": False}.items()
-    for spelling in (word, word.title(), word.upper())
-}
-_GROUPED = re.compile(r"[-+]?[1-9][0-9]{0,2}[0-9_]{1,36}(?P<fraction>\.[0-9]{1,38})?", re.ASCII)
-
-
-def plain_flag(value: object) -> object:
-    """The boolean that `yes` and its like are in YAML 1.1, which the readers of Kong's tools follow."""
-    return _BOOLEANS.get(value, value) if isinstance(value, str) else value
+    if isinstance(schema, Number):
+        return spellings.number(value)
+    return spellings.flag(value) if isinstance(schema, Flag) else value
 
 
 def _plain(schema: Field, value: str) -> object:
-    """The number or boolean that a text is in YAML 1.1 and not in 1.2, where the schema has one: `86_400`, `yes`."""
-    if isinstance(schema, Number) and "_" in value and (found := _GROUPED.fullmatch(value)):
-        digits = value.replace("_", "")
-        return Decimal(digits) if found["fraction"] else int(digits)
-    return plain_flag(value) if isinstance(schema, Flag) else value
+    """The number or boolean that a text is in YAML 1.1 and not in 1.2, where the schema has one."""
+    if isinstance(schema, Number):
+        return spellings.grouped_number(value)
+    return spellings.plain_flag(value) if isinstance(schema, Flag) else value

@@ -45,8 +45,8 @@ Headers and refusals
   least 1, and not earlier than the request could pass: for sliding windows that is when enough of them has faded.
 - Jitter is a whole number of seconds, the same for all headers of a response; a part of a second in its maximum
   counts as a whole one.
-- Any whole number is an `error_code`, as from 3.10 on. One that is no status from 200 to 599 is answered as 429, and the
-  start tells so: Kong fails to answer with it.
+- Any whole number is an `error_code`, as from 3.10 on. One that is no status from 200 to 599 is answered as 429, and
+  the start tells so.
 - `Query-Cost` stands once, whatever the number of windows, and is hidden with the other two.
 - Calendar windows are labelled `month` and `week`.
 - `error_hide_providers` leaves the rest of the message as it is. With `policies` the message names the provider that
@@ -68,7 +68,7 @@ Counters
   for the provider, those of any other. A request goes on with the model that the client names, which a gateway would
   not let it choose. So a model that is not declared costs what it is declared as without its date or version
   (`gpt-4o-2024-11-20` as `gpt-4o`, in any case of letters), else what a target without a name says, else what the
-  dearest target of its provider would cost. No name makes a request cheaper than the declaration knows.
+  dearest target of its provider would cost.
 - A model that is declared without prices costs nothing, as in Kong, and the start names it. The tag
   `ai-limit:list-prices` takes dollars from the built-in list in place of all of the declaration's prices.
 - Keys in Redis are of our own kind: Kong's are not documented.

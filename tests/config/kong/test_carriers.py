@@ -64,6 +64,65 @@ def test_terraform_in_several_files(tmp_path: Path) -> None:
         load(source, {})
 
 
+FROM_FILE = """
+resource "konnect_gateway_plugin_ai_rate_limiting_advanced" "a" {
+  config = {
+    llm_providers = [{ name = "requestPrompt", limit = [1], window_size = [60] }]
+    request_prompt_count_function = file("PLACE")
+  }
+}
+"""
+
+
+def test_files_of_a_module(tmp_path: Path) -> None:
+    """Functions lie in files below the module's folder, of which it may be another than the current one."""
+    (tmp_path / "lua").mkdir()
+    (tmp_path / "lua" / "count.lua").write_text("return 5")
+    file = str(tmp_path / "main.tf")
+
+    for place in ("${path.module}/lua/count.lua", "lua/count.lua", f"{tmp_path}/lua/../lua/count.lua"):
+        declaration, collected = declare(documents(FROM_FILE.replace("PLACE", place), file, {}), {})
+        assert not collected.problems
+        assert [plugin.config["request_prompt_count_function"] for plugin in declaration.plugins] == ["return 5"]
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("${path.module}/../secret", "not below the folder"),
+        ("/etc/hostname", "not below the folder"),
+        ("link", "not below the folder"),
+        ("nowhere.lua", "not there"),
+        ("${path.module}", "not there"),
+        ("latin", "cannot be read as UTF-8"),
+        ("large", "more than 1,048,576 bytes"),
+        ("${path.cwd}/x", "path.cwd is only known"),
+    ],
+)
+def test_other_files_are_not_read(tmp_path: Path, place: str, message: str) -> None:
+    """Whoever writes a configuration must not read the whole machine with it."""
+    (tmp_path / "secret").write_text("hunter2")
+    module = tmp_path / "module"
+    module.mkdir()
+    (module / "link").symlink_to(tmp_path / "secret")
+    (module / "latin").write_bytes(b"\xff")
+    (module / "large").write_bytes(b"x" * (1024 * 1024 + 1))
+
+    _, collected = declare(documents(FROM_FILE.replace("PLACE", place), str(module / "main.tf"), {}), {})
+    (problem,) = collected.problems
+    assert message in problem.message
+    assert "hunter2" not in str(problem)
+
+
+@given(st.text(alphabet='hunter2. ={}[]()"$,:?', min_size=1))
+def test_values_of_variables_are_never_told(value: str) -> None:
+    """Whatever a variable of any type holds, no problem has more of it than its own words do."""
+    text = 'variable "x" { type = any }\nresource "konnect_gateway_consumer" "c" { username = "a-${var.x}" }\n'
+    _, collected = declare(documents(text, "x.tf", {}), {"TF_VAR_x": f"sesame{value}"})
+
+    assert not any("sesame" in str(problem) for problem in collected.problems)
+
+
 def test_problems_name_their_file(tmp_path: Path) -> None:
     """All problems of all files are told at once."""
     source = folder(tmp_path, a__yaml=PLUGIN.replace("minute: 1", "minute: 0"), b__tf="x = {", c__yaml=SERVICE)
@@ -130,6 +189,10 @@ def test_deep_nesting_is_refused() -> None:
         read("x = " + "[" * 5000, "x.tf")
 
 
+def _plugin(**fields: object) -> dict[str, object]:
+    return {"apiVersion": "configuration.konghq.com/v1", "kind": "KongPlugin", "metadata": {"name": "p"}, **fields}
+
+
 KINDS: list[Callable[[str], object]] = [
     lambda text: {"_format_version": "3.0", "services": text, "plugins": [{"name": text, "config": text}]},
     lambda text: {"_format_version": text, "consumers": [{"username": text, "groups": text, "plugins": {}}]},
@@ -137,7 +200,26 @@ KINDS: list[Callable[[str], object]] = [
     lambda text: {"apiVersion": "v1", "kind": "Service", "metadata": {"annotations": text}, "spec": text},
     lambda text: {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "spec": {"rules": [text, {"http": text}]}},
     lambda text: {"apiVersion": "x/v1", "kind": "HTTPRoute", "spec": {"rules": [{"matches": text}]}},
+    lambda text: {
+        "apiVersion": "v1",
+        "kind": "List",
+        "items": [
+            {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": {"k": text}, "data": text},
+            _plugin(configFrom={"secretKeyRef": {"name": "s", "key": "k"}}),
+            _plugin(configFrom=text, disabled=text),
+            _plugin(config=text, configPatches=[text, {"path": "/a/0", "valueFrom": text}]),
+            {"apiVersion": "n/v1", "kind": "IngressClass", "metadata": text, "spec": text},
+            {"apiVersion": "n/v1", "kind": "Ingress", "metadata": {"annotations": {"konghq.com/headers.": text}}},
+            text,
+        ],
+    },
+    lambda text: {
+        "_format_version": "3.0",
+        "ai_rate_limiting_policies": [text, {"id": "i", "limits": text}],
+        "plugins": [{"name": "ai-rate-limiting-advanced", "config": {"policies": [text, {"id": "i", "match": text}]}}],
+    },
     lambda text: {"name": text, "config": text, "service": text},
+    lambda text: {"name": "response-ratelimiting", "consumer": {"id": text}, "config": {"limits": text}},
     lambda text: {"type": text, "config": text, "enabled": text},
 ]
 SHAPES = st.recursive(

@@ -3,6 +3,7 @@
 import pytest
 
 from limiter.config import ConfigError, parse
+from limiter.kong.airla.voice import AirlaVoice
 from limiter.ledgers import Ledger
 from limiter.redis_settings import Address, RedisSettings
 from tests.kong.airla.gateway import HEAD, Gateway
@@ -58,9 +59,67 @@ plugins:
 """
     rules = parse(text, "kong.yaml", {}).policy.rules
     assert [limit.name for rule in rules for limit in rule.limits] == [
-        "kong.second.policy-1.300",
+        "kong.instance.second.policy-1.300",
         "kong.all.openai.minute.prompt_tokens",
     ]
+
+
+def test_names_have_the_kinds_of_what_an_instance_is_attached_to() -> None:
+    """So that a further instance changes no other's counters."""
+    plugin = f"{{name: ai-rate-limiting-advanced, config: {{{STD.strip()}}}}}"
+    text = f"""_format_version: "3.0"
+consumer_groups: [{{name: openai, plugins: [{plugin}]}}]
+services:
+- name: openai
+  url: "http://s.test"
+  plugins: [{plugin}]
+  routes: [{{name: openai, paths: [/], plugins: [{plugin}]}}]
+"""
+    both = [limit.name for rule in parse(text, "kong.yaml", {}).policy.rules for limit in rule.limits]
+    assert both == [f"kong.{kind}.openai.openai.minute" for kind in ("group", "route", "service")]
+
+
+@pytest.mark.parametrize(
+    ("protocols", "told"),
+    [("[grpc, grpcs]", True), ("[https]", True), ("[http, grpc]", False), ("[grpc, grpcs, http, https]", False)],
+)
+def test_protocols_that_seem_to_tell_requests_apart_are_told(protocols: str, told: bool) -> None:
+    plugin = f"{{name: ai-rate-limiting-advanced, protocols: {protocols}, config: {{{STD.strip()}}}}}"
+    warnings = parse(f"{HEAD}- {plugin}", "kong.yaml", {}).warnings
+    assert ["protocols: does not tell requests apart" in str(warning) for warning in warnings] == [True] * told
+
+
+SLIDING = """_format_version: "3.0"
+_plugin_configs:
+  shared: {window_type: fixed, policies: [{window_type: WRITTEN, limits: [{limit: 10, window_size: 60}]}]}
+plugins: [{name: ai-rate-limiting-advanced, _config: shared}]
+"""
+TERRAFORM = """
+locals { kind = "WRITTEN" }
+resource "konnect_gateway_plugin_ai_rate_limiting_advanced" "a" {
+  enabled = true
+  control_plane_id = "x"
+  config = {
+    window_type = "fixed"
+    policies = [for size in [60] : { window_type = local.kind, limits = [{ limit = 10, window_size = size }] }]
+  }
+}
+"""
+
+
+@pytest.mark.parametrize(("text", "file"), [(SLIDING, "kong.yaml"), (TERRAFORM, "main.tf")])
+@pytest.mark.parametrize("written", ["sliding", "fixed"])
+def test_a_policys_own_window_type_counts_wherever_it_is_written(text: str, file: str, written: str) -> None:
+    (limit,) = [
+        limit for rule in parse(text.replace("WRITTEN", written), file, {}).policy.rules for limit in rule.limits
+    ]
+    assert limit.window.kind == written
+
+
+def test_a_policy_without_window_type_has_the_instances() -> None:
+    for left_out in ("", "window_type: null, "):
+        gateway = Gateway(f"window_type: fixed\npolicies: [{{{left_out}limits: [{{limit: 10, window_size: 60}}]}}]")
+        assert [limit.window.kind for rule in gateway.configuration.policy.rules for limit in rule.limits] == ["fixed"]
 
 
 def test_instances_of_one_namespace_must_agree() -> None:
@@ -120,6 +179,8 @@ def test_problems(text: str, expected: str) -> None:
         ("llm_format: anthropic", "llm_format: has no effect"),
         ("dictionary_name: mine", "dictionary_name: has no effect"),
         ("error_code: 150", "error_code: is no status"),
+        ("error_code: 0", "error_code: is no status"),
+        ("error_code: 700", "error_code: is no status"),
         ("disable_penalty: true", "disable_penalty: has no effect"),
         ("custom_cost_count_function: return 1", "custom_cost_count_function: is never called"),
     ],
@@ -127,6 +188,18 @@ def test_problems(text: str, expected: str) -> None:
 def test_warnings(more: str, expected: str) -> None:
     (warning,) = Gateway(STD + more).configuration.warnings
     assert expected in str(warning)
+
+
+def test_an_empty_list_of_providers_is_told() -> None:
+    _, warning = Gateway("llm_providers: []").configuration.warnings
+    assert "llm_providers: limits nothing, as it is empty" in str(warning)
+
+
+@pytest.mark.parametrize(("most", "expected"), [("0", 0), ("0.5", 1), ("2", 2), ("2.1", 3)])
+def test_a_part_of_a_second_of_jitter_is_a_whole_one(most: str, expected: int) -> None:
+    voice = Gateway(f"{STD}retry_after_jitter_max: {most}").configuration.policy.rules[-1].voice
+    assert isinstance(voice, AirlaVoice)
+    assert voice.jitter == expected
 
 
 def test_tags_of_ours_are_checked() -> None:

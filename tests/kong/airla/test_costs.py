@@ -9,9 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from limiter.config import dump
 from limiter.facts import Facts
-from limiter.kong.airla.costs import DeclaredCosts, Proxying, Target
+from limiter.kong.airla.costs import CoarseCosts, DeclaredCosts, Proxying, Target
+from limiter.kong.numbers import tostring
 from limiter.meters import NANO
+from limiter.wording import allowance
 from tests.kong.airla.gateway import Gateway, tokens
 
 BUDGET = """
@@ -60,7 +63,8 @@ async def test_a_budget_that_is_spent_refuses() -> None:
         ("advanced", {"model": "gpt-4o"}, "-1.5"),
         # A model that is not declared runs as what the gateway would send it to, if that is clear.
         ("single", {"model": "alias"}, "0.85"),
-        ("advanced", {"model": "unknown"}, "1"),
+        # Here it goes on as the client names it: it is the dearest of its provider that counts.
+        ("advanced", {"model": "unknown"}, "-1.5"),
         # A target without a name is for any model.
         ("dynamic", {"model": "anything"}, "0.9"),
         ("other", {}, "1"),
@@ -113,6 +117,92 @@ def test_without_prices_the_start_says_so() -> None:
     (warning,) = gateway("").configuration.warnings
     assert "counts no cost: no ai-proxy or ai-proxy-advanced has model.options" in str(warning)
     assert "ai-limit:list-prices" in str(warning)
+
+
+OPENAI = (
+    Target("openai", "gpt-4o", Decimal("2.5"), Decimal(10)),
+    Target("openai", "gpt-4o-mini", Decimal("0.15"), Decimal("0.6")),
+)
+LARGE, MINI = (target.cost(tokens(1000, 1000)) for target in OPENAI)
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ("gpt-4o-2024-11-20", LARGE),
+        ("gpt-4o-mini-2024-07-18", MINI),
+        ("gpt-4o-mini-latest", MINI),
+        ("GPT-4o-Mini", MINI),
+        ("gpt-4o-mini-0718", MINI),
+        # Other models, whatever they begin with.
+        ("gpt-4o-mini-pro", LARGE),
+        ("o1-pro", LARGE),
+        ("", LARGE),
+    ],
+)
+def test_no_other_name_is_free(model: str, expected: int) -> None:
+    """A model's own dates and versions cost what it does, all else as much as the dearest."""
+    costs = DeclaredCosts((Proxying((("route", "r"),), OPENAI),))
+
+    assert costs(Facts(provider="openai", model=model, route="r"), tokens(1000, 1000)) == expected
+    assert costs(Facts(provider="openai", model=model), tokens(1000, 1000)) == expected
+    assert costs(Facts(provider="cohere", model=model, route="r"), tokens(1000, 1000)) == 0
+
+
+def test_a_dearer_price_of_another_instance_counts() -> None:
+    """Where the instance that runs does not know the model, and another does."""
+    pro = Target("openai", "o1-pro", Decimal(150), Decimal(600))
+    costs = DeclaredCosts((Proxying((("route", "r"),), OPENAI[1:]), Proxying((("route", "s"),), (pro,))))
+
+    assert costs(Facts(provider="openai", model="o1-pro", route="r"), tokens(1000, 1000)) == pro.cost(
+        tokens(1000, 1000)
+    )
+    assert costs(Facts(provider="openai", model="other", route="r"), tokens(1000, 1000)) == MINI
+
+
+async def test_a_model_that_is_declared_without_prices_costs_nothing_and_is_named() -> None:
+    targets = f"{{model: {priced('openai', 'gpt-4o')}}}, {{model: {{provider: openai, name: own}}}}"
+    one = gateway(f"- {{name: ai-proxy-advanced, config: {{targets: [{targets}]}}}}")
+
+    assert await left(one, 1_000_000, 0, model="own") == "1"
+    assert "counts no cost of models that are declared without input_cost and output_cost: openai/own" in str(
+        one.configuration.warnings[-1]
+    )
+
+
+def test_the_start_tells_that_the_dearest_counts() -> None:
+    targets = ", ".join(f"{{model: {priced('openai', name)}}}" for name in ("gpt-4o", "gpt-4o-mini"))
+    warnings = gateway(f"- {{name: ai-proxy-advanced, config: {{targets: [{targets}]}}}}").configuration.warnings
+
+    assert "other models than those that are declared count as the dearest of them" in str(warnings[-1])
+
+
+@pytest.mark.parametrize(
+    ("limit", "name", "scale"),
+    [
+        (9_007_199, "kong.all.openai.hour.cost", NANO),
+        (9_007_200, "kong.all.openai.hour.cost.millionths", 10**6),
+        (9_007_199_255, "kong.all.openai.hour.cost.thousandths", 1000),
+    ],
+)
+async def test_large_budgets_are_counted_in_larger_parts(limit: int, name: str, scale: int) -> None:
+    proxy = f"- {{name: ai-proxy, config: {{model: {priced('openai', 'gpt-4o-mini')}}}}}"
+    budget = BUDGET.replace("TAGS", "").replace("limit: [1]", f"limit: [{limit}]")
+    one = Gateway(f'_format_version: "3.0"\nplugins:\n{proxy}{budget}', whole=True)
+    (counted,) = [limit for rule in one.configuration.policy.rules for limit in rule.limits]
+
+    assert (counted.name, counted.scale) == (name, scale)
+    assert allowance(counted) == f"${limit:,}.00 per 3600 seconds"
+    assert f"${limit:,} per" in dump(one.configuration)
+    assert await left(one, 10_000_000, 0) == tostring(Fraction(limit) - Fraction("1.5"))
+
+
+@given(st.integers(0, 10**12), st.sampled_from([1000, 10**6]))
+def test_larger_parts_are_rounded_up(prompt: int, scale: int) -> None:
+    fine = DeclaredCosts((Proxying((), OPENAI[:1]),))
+    facts = Facts(provider="openai", model="gpt-4o")
+
+    assert CoarseCosts(fine, scale)(facts, tokens(prompt)) == ceil(Fraction(fine(facts, tokens(prompt)) * scale, NANO))
 
 
 @given(

@@ -107,6 +107,22 @@ def test_equal_functions_are_one() -> None:
     assert len({Function(source, scale).name for source in ("return 1", "return 2") for scale in (1, 1000)}) == 4
 
 
+def test_equal_functions_with_other_prices_are_two() -> None:
+    """As they are told other costs: one by the declaration's prices, one by the built-in list."""
+    plugin = """- name: ai-rate-limiting-advanced
+  ATTACHED
+  config:
+    custom_cost_count_function: return 1
+    llm_providers: [{name: customCost, limit: 1, window_size: 60}]
+"""
+    attached = ["tags: ['ai-limit:list-prices']", "consumer_group: gold"]
+    text = "".join(plugin.replace("ATTACHED", each) for each in attached)
+    declared = f'_format_version: "3.0"\nconsumer_groups: [{{name: gold}}]\nplugins:\n{text}'
+    functions = Gateway(declared, whole=True).configuration.settings.functions
+
+    assert sorted(function.costs is None for function in functions.values()) == [False, True]
+
+
 @given(st.floats(), st.sampled_from([1, 1000, NANO]), st.integers(1, 10**15))
 def test_any_number_is_counted_somehow(number: float, scale: int, most: int) -> None:
     """Not below zero, nor above what a store holds."""

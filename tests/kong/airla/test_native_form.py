@@ -21,15 +21,15 @@ PLUGIN = f"""{HEAD}- name: ai-rate-limiting-advanced
 consumer_groups: [{{name: gold}}]
 """
 NATIVE = """# kong.all.customCost.minute: left out, as a Lua function says what it counts
-# kong.gold.policy-1.week.cost, kong.all.gemini.minute: only where no limit before it takes the request
-# kong.gold.policy-1.week.cost, kong.all.gemini.minute: refuses and tells as Kong's ai-rate-limiting-advanced: 429 \
-'AI token rate limit exceeded for provider(s): '
-# kong.gold.policy-1.week.cost, kong.all.gemini.minute: counts in memory:; while that does not answer: local
-# kong.gold.policy-1.week.cost: costs by the prices of its declaration
-# kong.gold.policy-1.week.cost: its week begins on day 7
+# kong.group.gold.policy-1.week.cost, kong.all.gemini.minute: only where no limit before it takes the request
+# kong.group.gold.policy-1.week.cost, kong.all.gemini.minute: refuses and tells as Kong's ai-rate-limiting-advanced: \
+429 'AI token rate limit exceeded for provider(s): '
+# kong.group.gold.policy-1.week.cost, kong.all.gemini.minute: counts in memory:; while that does not answer: local
+# kong.group.gold.policy-1.week.cost: costs by the prices of its declaration
+# kong.group.gold.policy-1.week.cost: its week begins on day 7
 # kong.all.gemini.minute: checked for all requests, of which only these are counted
 limits:
-  - name: kong.gold.policy-1.week.cost
+  - name: kong.group.gold.policy-1.week.cost
     amount: $1.50 per week
     match:
       group: gold

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from limiter.dimensions import reader
 from tests.kong.airla.gateway import Gateway, Reply, tokens
 
 GROUPS = """_format_version: "3.0"
@@ -53,6 +54,14 @@ ANN = {"consumer": "ann", "custom_id": "c-1", "consumer_id": "11111111-1111-4111
         ("{type: consumer_group, values: [gold]}", {"groups": ("gold",)}, {}),
         ("{type: consumer_group}", {"groups": ("any",)}, {}),
         ("{type: header, key: X-Tier, values: [a, b]}", {"headers": {"x-tier": "b"}}, {"headers": {"x-tier": "c"}}),
+        ("{type: header, key: X_Tier, values: [a]}", {"headers": {"x-tier": "a"}}, {"headers": {"x-tie": "a"}}),
+        ("{type: header, key: X-Tier, values: [a]}", {"headers": {"x_tier": "a"}}, {"headers": {"x-tiers": "a"}}),
+        # Of repeated fields the first counts.
+        (
+            "{type: header, key: X-Tier, values: [a]}",
+            {"headers": {"x-tier": "a, z"}, "fields": (("x-tier", "a"), ("x-tier", "z"))},
+            {"headers": {"x-tier": "z, a"}, "fields": (("x-tier", "z"), ("x-tier", "a"))},
+        ),
         ("{type: header, key: X-Tier}", {"headers": {"x-tier": "c"}}, {"headers": {}}),
         ("{type: ip, values: [127.0.0.1, 192.0.2.0]}", {"ip": "192.0.2.0"}, {"ip": "192.0.2.1"}),
         ("{type: ip, values: [192.0.2.0/24]}", {"ip": "192.0.2.77"}, {"ip": "192.0.3.1"}),
@@ -118,10 +127,40 @@ async def test_partitions(match: str, spends: dict[str, Any], other: dict[str, A
     assert (await shared.ask(**other)).status == 429
 
 
-async def test_one_provider_of_two_names_is_one_partition() -> None:
-    gateway = matching("{type: provider, values: [gemini], partition_by: true}")
+@pytest.mark.parametrize("values", ["", "values: [gemini, openai], "])
+async def test_one_provider_of_two_names_is_one_partition(values: str) -> None:
+    gateway = matching(f"{{type: provider, {values}partition_by: true}}")
     await spend(gateway, provider="gemini")
     assert (await gateway.ask(provider="vertex")).status == 429
+    assert (await gateway.ask(provider="openai")).status == 200
+
+
+async def test_members_of_two_groups_have_the_budget_of_the_first() -> None:
+    """And not one of their own for the two together."""
+    gateway = matching("{type: consumer_group, partition_by: true}")
+    await spend(gateway, groups=("gold", "silver"))
+    assert (await gateway.ask(groups=("gold",))).status == 429
+    assert (await gateway.ask(groups=("silver",))).status == 200
+
+
+@pytest.mark.parametrize(
+    ("match", "told"),
+    [
+        ("{type: provider, values: [OpenAI]}", "'OpenAI' matches no provider: their names are in lower case; did you"),
+        ("{type: path, values: ['~/v1/.*']}", "'~/v1/.*' matches no path: should start with: /"),
+        ("{type: path, values: [v1/chat], partition_by: true}", "'v1/chat' matches no path: should start with: /"),
+        ("{type: path, values: [/v1//chat]}", "'/v1//chat' matches no path: must not have empty segments"),
+        ("{type: provider, values: [openai, groq]}", ""),
+    ],
+)
+def test_values_that_cannot_match_are_told(match: str, told: str) -> None:
+    warnings = list(map(str, matching(match).configuration.warnings))
+    assert [told in warning and ".match[0].values[0]: " in warning for warning in warnings] == [True] * bool(told)
+
+
+def test_dimensions_of_kong_are_known_by_name() -> None:
+    with pytest.raises(ValueError, match="unknown part 'nothing' of a request, expected one of path, provider, group"):
+        reader("kong:nothing")
 
 
 async def test_all_policies_that_match_are_charged_and_the_tightest_denies() -> None:

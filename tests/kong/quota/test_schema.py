@@ -40,7 +40,7 @@ WRONG: tuple[tuple[dict[str, Any], str], ...] = (
         "config.limit_by: expected one of: consumer, credential, ip",
     ),
     ({"limits": {"video": {"day": 1}}, "policy": "redis"}, "config.redis.host: required field missing"),
-    ({"limits": {"video": {"day": 1}}, "fault_tolerant": "yes"}, "config.fault_tolerant: expected a boolean"),
+    ({"limits": {"video": {"day": 1}}, "fault_tolerant": "maybe"}, "config.fault_tolerant: expected a boolean"),
     ({"limits": {"video": {"day": 1}}, "redis": {"port": 70000, "host": "a"}}, "config.redis.port: value should be"),
     ({"limits": {"video": {"day": 1}}, "hedaer_name": "x"}, "config.hedaer_name: unknown field"),
 )
