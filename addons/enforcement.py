@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from mitmproxy import http
 
@@ -77,7 +78,7 @@ class Enforcement:
         if "upgrade" in headers and not upgrades(flow.request.method, headers):
             # Whatever protocol that leads to, nobody here could read it. Servers answer in plain HTTP without it.
             del flow.request.headers["upgrade"]
-        if endpoint.metered or endpoint.protocol:
+        if endpoint.metered or endpoint.protocol or running.listens:
             ENDPOINTS.put(flow, endpoint)
             flow.request.stream = False  # `stream_large_bodies` would forward the body before anything is decided.
         elif stranger and running.roll.by_key(credential(headers, {}, endpoint.api)) is None:
@@ -92,12 +93,14 @@ class Enforcement:
             return
         headers = fields(flow.request.headers)
         body = flow.request.raw_content or b""
-        ask = await _off_the_loop(headers, body, read_request, endpoint, flow.request.path, headers, body)
+        free = not endpoint.metered and not endpoint.protocol
+        read = replace(endpoint, opaque=True, defers=True, estimated=False) if free else endpoint
+        ask = await _off_the_loop(headers, body, read_request, read, flow.request.path, headers, body)
         running = self._app.running
         settings = running.configuration.settings
         facts = facts_of(flow, headers, ask, settings.trusted_peers)
         facts = self._identification.identified(flow, facts, running.roll)
-        upgraded = upgrades(flow.request.method, headers) and not endpoint.opaque
+        upgraded = upgrades(flow.request.method, headers) and not read.opaque
         if settings.require_consumer and not facts.consumer:
             give(flow, failure(facts, 403, STRANGER))
         elif ask.problem:
@@ -135,7 +138,8 @@ class Enforcement:
         local = exchange.ask.endpoint.local
         try:
             count = exchange.calls.before(facts) if exchange.calls else count_nothing
-            outcome = await exchange.engine.admit(facts, exchange.measure, count, local=local)
+            free = not exchange.ask.endpoint.metered and not exchange.ask.endpoint.protocol
+            outcome = await exchange.engine.admit(facts, exchange.measure, count, local=local, free=free)
         except StoreError as problem:
             self._say(f"store: {problem}", "ai-limit: a request is refused as the store does not answer: %s", problem)
             rule = problem.rule if isinstance(problem, UnservedError) else None

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from mitmproxy import http
 
 from addons.answers import OURS, field_name
-from addons.exchange import EXCHANGES
+from addons.exchange import EXCHANGES, Metered
 from addons.replacing import replace
 from addons.traffic import fields, fields_of
 from limiter.replies import Replies
 from limiter.usage.tap import Tap
+from limiter.voices import Heard
 
 logger = logging.getLogger(__name__)
 
@@ -20,9 +21,13 @@ Feed = Callable[[bytes], bytes | list[bytes]]
 def attach_tap(flow: http.HTTPFlow, replies: Replies) -> None:
     """On the response's headers: streams the body through a tap. Unmetered bodies are streamed without one."""
     response = flow.response
-    if response is None or flow.metadata.get(OURS) or response.status_code == 101:
+    if response is None or flow.metadata.get(OURS):
         return
     exchange = EXCHANGES.get(flow)
+    if response.status_code == 101:
+        if exchange is not None:
+            _hear(flow, exchange, response, replies)
+        return
     if exchange is None:
         response.stream = True
         return
@@ -35,19 +40,27 @@ def attach_tap(flow: http.HTTPFlow, replies: Replies) -> None:
         if response.headers.pop("content-length", None) is not None and flow.request.http_version.startswith("HTTP/1"):
             response.headers["transfer-encoding"] = "chunked"
     response.stream = _rewriting(tap) if tap.rewrites else _following(tap)
-    if (admission := exchange.admission) and admission.standings:
-        heard = replies.hear(admission.standings, fields_of(response.headers), admission.facts, admission.now)
-        exchange.units = heard.units
-        for name in heard.removed:
-            response.headers.pop(name, None)
-        for name, value in heard.fields:
-            response.headers.add(field_name(flow, name), value)
-        if heard.answer:
-            exchange.withheld = True
-            replace(flow, heard.answer)
-            endpoint = exchange.ask.endpoint
-            text = "ai-limit: %s %s: an answer is replaced, as what it counts was used up"
-            logger.info(text, endpoint.provider, endpoint.name)
+    heard = _hear(flow, exchange, response, replies)
+    if heard.answer:
+        exchange.withheld = True
+        replace(flow, heard.answer)
+        endpoint = exchange.ask.endpoint
+        text = "ai-limit: %s %s: an answer is replaced, as what it counts was used up"
+        logger.info(text, endpoint.provider, endpoint.name)
+
+
+def _hear(flow: http.HTTPFlow, exchange: Metered, response: http.Response, replies: Replies) -> Heard:
+    """What the response's headers say of the limits, and says to the client in their place what it may know."""
+    admission = exchange.admission
+    if admission is None or not admission.standings:
+        return Heard()
+    heard = replies.hear(admission.standings, fields_of(response.headers), admission.facts, admission.now)
+    exchange.units = heard.units
+    for name in heard.removed:
+        response.headers.pop(name, None)
+    for name, value in heard.fields:
+        response.headers.add(field_name(flow, name), value)
+    return heard
 
 
 def _following(tap: Tap) -> Feed:

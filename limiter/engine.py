@@ -20,6 +20,7 @@ from limiter.prices import Prices
 from limiter.rules import Policy, Rule
 from limiter.selection import Selector
 from limiter.stores.contract import Store
+from limiter.units import is_told
 from limiter.usage.forecast import Forecast
 
 Clock = Callable[[], int]
@@ -64,17 +65,20 @@ class Engine:
         """Not settled yet. Weak, so that an exchange that vanished without a trace is renewed no more."""
 
     async def admit(
-        self, facts: Facts, measure: Measure, count: Count = count_nothing, *, local: bool = False
+        self, facts: Facts, measure: Measure, count: Count = count_nothing, *, local: bool = False, free: bool = False
     ) -> Admission | Refusal | Unpriced:
         """Decides on a request and books what it takes, in one round trip; without limits that apply, in none.
 
         Args:
             local: the model runs on a host that costs nothing.
+            free: no call of a model: only what the answer itself says that it cost is limited.
 
         Raises:
             StoreError: the store could not answer and the configuration says to deny then.
         """
         plans = self._selector.select(facts)
+        if free:
+            plans = [plan for plan in plans if is_told(plan.limit.meter)]
         if not plans:
             arrival = self._bookings.now()
             return Admission(id="", facts=facts, planned=(), readings=(), standings=(), now=arrival, held=False)
@@ -100,6 +104,11 @@ class Engine:
         if isinstance(outcome, Admission):
             self._open.add(outcome)
         return outcome
+
+    @property
+    def listens(self) -> bool:
+        """Whether answers to calls that are free may cost something, as they say so themselves."""
+        return any(is_told(limit.meter) for rule in self.policy.rules for limit in rule.limits)
 
     async def settle(
         self, admission: Admission, usage: Usage, model: str = "", *, local: bool = False, served: bool = True

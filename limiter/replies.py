@@ -83,7 +83,7 @@ class Replies:
         answer = next((part.answer for part in heard if part.answer), None)
         return Heard(
             tuple(field for part in heard for field in part.fields),
-            {name: number for part in heard for name, number in part.units.items()},
+            {} if answer else {name: number for part in heard for name, number in part.units.items()},
             frozenset(name for part in heard for name in part.removed),
             answer,
         )

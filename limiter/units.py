@@ -6,6 +6,7 @@ from math import isinf, isnan
 
 from limiter.kong.numbers import tonumber
 from limiter.kong.quota_header import increments
+from limiter.meters import UNIT
 from limiter.voices import Fields
 
 FINE = 10**6
@@ -16,6 +17,11 @@ HEADER = "header:"
 """First part of the names of units that are read off a response header by the native dialect: `header:x-videos`."""
 KONG_HEADER = "kong-header:"
 """The same of Kong's response-ratelimiting, in parts of its own: `kong-header:x-kong-limit:videos`."""
+
+
+def is_told(meter: str) -> bool:
+    """Whether a meter reads a unit that the response's header tells, whatever was asked for."""
+    return meter.startswith((UNIT + HEADER, UNIT + KONG_HEADER))
 
 
 def scaled(number: float, scale: int) -> int:

@@ -61,7 +61,7 @@ class Heard(NamedTuple):
     """Lower-case names of fields that the client must not see."""
     answer: Answer | None = None
     """Takes the place of the response: its status, body and what describes the body. Other fields stay. The upstream
-    was asked all the same: limits of other voices count no request, but the tokens that it is likely to have used."""
+    was asked all the same: limits of other voices count no request and no unit, but tokens as they are likely to be."""
 
 
 @runtime_checkable

@@ -103,7 +103,7 @@ class QuotaVoice:
         units = {
             quota.unit: scaled(used[quota.name], scale)
             for quota, scale, _ in lefts
-            if quota.name in used and not (self.whole and used[quota.name] % 1)
+            if quota.name in used and not (self.whole and _refused(used[quota.name]))
         }
         return Heard(fields, units, removed)
 
@@ -136,6 +136,11 @@ class QuotaVoice:
 def _told(kind: str, quota: Quota) -> str:
     # nginx turns underscores of response headers into dashes.
     return f"X-RateLimit-{kind}-{_UNFIT.sub('-', quota.name).replace('_', '-')}-{quota.period}"
+
+
+def _refused(number: float) -> bool:
+    """Whether INCRBY refuses what Kong makes of a number: fractions, and what it writes with an exponent."""
+    return number % 1 != 0 or "e" in tostring(number)
 
 
 def _exact(number: float) -> Fraction | float:

@@ -100,6 +100,24 @@ def test_whoever_refuses_the_others_take_nothing(
     counters.expect(calls=0, each=0, all=0)
 
 
+def test_calls_that_are_free_cost_what_their_answers_say(proxy: Proxy, upstream: Upstream) -> None:
+    def look(used: str = "", method: str = "GET") -> httpx2.Response:
+        headers = {"x-forwarded-for": "192.0.2.6", **({"x-test-used": used} if used else {})}
+        return http.request(method, "https://api.openai.com/v1/models", headers=headers)
+
+    with Route(proxy=proxy.url, ca_file=proxy.ca_file).http() as http:
+        first = look("videos=3")
+        assert (first.status_code, first.headers["x-ratelimit-remaining-videos-year"]) == (200, "0")
+        assert not {"x-kong-limit", "ratelimit", "x-ai-ratelimit-limit-year-openai"} & set(first.headers)
+        Counters(proxy)  # Waits until nothing moves any more.
+        refused = look(method="HEAD")
+        assert (refused.status_code, refused.content) == (429, b"")
+        # The connection serves further.
+        assert look().status_code == 429
+        assert http.get(URL).status_code in (200, 404, 405, 429)
+    assert len(upstream.exchanges) <= 2
+
+
 def test_when_the_native_limit_refuses_the_answer_is_its_own(proxy: Proxy, upstream: Upstream) -> None:
     ip = "192.0.2.5"
     assert [ask(proxy, f"native {number}", ip, 8).status_code for number in range(4)] == [200] * 4

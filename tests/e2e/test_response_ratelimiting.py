@@ -163,16 +163,17 @@ def test_an_answer_that_uses_more_than_nothing_is_replaced(client: httpx2.Client
     client.get("/", headers={"x-say": "video=6"})
     calls = _settled(client, video_month="0").headers["ratelimit"]
 
-    response = client.get("/", headers={"x-say": "video=1, sms_out=1"})
+    response = client.get("/", headers={"x-say": "video=1, sms_out=1, cost=2"})
 
     assert (response.status_code, response.content, response.headers["content-length"]) == (429, b"", "0")
     assert _told(response) == {"video-month": "0", "video-year": "3", "sms-out-year": "2"}
     assert "x-kong-limit" not in response.headers
     assert response.headers["x-other"] == "kept"
-    assert counting.last.headers["x-say"] == "video=1, sms_out=1"
+    assert counting.last.headers["x-say"] == "video=1, sms_out=1, cost=2"
     after = _settled(client, video_year="4", sms_out_year="3")
     # Nothing was counted, by other limits neither: there is one request more, the last one.
     assert _calls(after) == _calls(calls) - 1
+    assert '"cost";r=2;' in after.headers["ratelimit"]
 
 
 def _calls(response: httpx2.Response | str) -> int:

@@ -96,10 +96,7 @@ class Gateway:
         asked = dict(self.replies.asks(outcome.standings, outcome.now))
         response = () if says is None else (("x-kong-limit", says),)
         heard = self.replies.hear(outcome.standings, response, asking, outcome.now)
-        if heard.answer:
-            await self.engine.cancel(outcome)
-        else:
-            await self.engine.settle(outcome, Usage(units=heard.units))
+        await self.engine.settle(outcome, Usage(units=heard.units), served=heard.answer is None)
         kept = [(name, value) for name, value in response if name not in heard.removed]
         status, body = (heard.answer.status, heard.answer.body) if heard.answer else (200, b"the upstream's")
         return Told(status, _lower((*kept, *heard.fields)), asked, body)
