@@ -55,7 +55,7 @@ class Enforcement:
     def recognise(self, flow: http.HTTPFlow) -> None:
         """On the request's headers: large bodies that are not metered are passed on as they come."""
         running = self._app.running
-        shown = fields_of(flow.request.headers)
+        shown = fields_of(flow.request.headers) if running.passage else ()
         self._identification.arrive(flow, running)
         headers = fields(flow.request.headers)
         endpoint = endpoint_of(flow.request, headers, running.directory)

@@ -19,6 +19,7 @@ from limiter.identity import is_trusted
 from limiter.settings import Settings
 
 HEADER = "proxy-authorization"
+_READ = frozenset(name.encode() for name in (HEADER, *TOLD))
 _ASKS = ((b"proxy-authenticate", b'Basic realm="ai-limit"'), (b"content-type", b"text/plain; charset=utf-8"))
 
 
@@ -52,6 +53,8 @@ class Identification:
         """On a request's headers: takes off what was meant for this proxy, and words on who asks that are not to be
         believed, by proxies behind this one either."""
         headers = flow.request.headers
+        if not any(name.lower() in _READ for name, _ in headers.fields):
+            return  # So it is mostly, and looking up each takes long.
         if not _is_trusted(flow, running.configuration.settings):
             for name in TOLD:
                 headers.pop(name, None)

@@ -69,7 +69,7 @@ def facts_of(flow: http.HTTPFlow, headers: dict[str, str], ask: Ask, trusted_pee
         method=request.method,
         path=path_of(ask.endpoint, request.path),
         target=routed.target if routed else request.path,
-        ip=identity.client_address(address, headers, trusted_peers),
+        ip=identity.client_address(address, headers, trusted_peers) if trusted_peers else peer,
         peer=peer,
         trusted=identity.is_trusted(peer, trusted_peers),
         credential=identity.credential(headers, parameters, ask.endpoint.api),
@@ -81,7 +81,7 @@ def facts_of(flow: http.HTTPFlow, headers: dict[str, str], ask: Ask, trusted_pee
         headers=headers,
         fields=fields_of(request.headers, request.authority),
         query=parameters,
-        cookies=dict(request.cookies.items()),
+        cookies=dict(request.cookies.items()) if "cookie" in headers else {},
     )
 
 

@@ -3,20 +3,21 @@
 import logging
 from collections import deque
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from limiter.counters import Charge, Correction, Release
-from limiter.stores.contract import StoreError
+from limiter.stores.contract import StoreError, UnsoundError
 from limiter.stores.line import Line
-from limiter.stores.outages import Tally
+from limiter.stores.outages import Outage
 from limiter.stores.timely import LateError
-from limiter.stores.view import Part, View
+from limiter.stores.view import Part, View, peek
 
 MOST = 500
 """Counters of one batch; of more, there are several batches, so that others are not kept waiting for long."""
 TRIES = 300
-"""Times, one a second, that a batch is sent to a store that answers otherwise. It may hold what no store can book, or
-lie in a slot of a cluster that is on the move."""
+"""Times, one a second, that a batch is sent to a store that answers otherwise. It may lie in a slot of a cluster that
+is on the move."""
 
 log = logging.getLogger(__name__)
 
@@ -47,10 +48,10 @@ class Dispatch:
         lease: milliseconds for which a reservation stands.
     """
 
-    def __init__(self, line: Line, view: View, tally: Tally, lease: int) -> None:
+    def __init__(self, line: Line, view: View, outage: Outage, lease: int) -> None:
         self._line = line
         self._view = view
-        self._tally = tally
+        self._outage = outage
         self._lease = lease
         self._outgoing: deque[_Batch] = deque()
         """Not confirmed."""
@@ -98,19 +99,57 @@ class Dispatch:
         """
         confirmed = 0
         while self._withdrawn:
-            batch = self._withdrawn[0]
-            await self._line.settle(batch.id, batch.releases(self._line.now()))
+            await self._withdraw(self._withdrawn[0])
             self._withdrawn.popleft()
         while self._outgoing:
-            confirmed += await self._send(self._outgoing[0])
-            self._outgoing.popleft()
+            try:
+                confirmed += await self._send(self._outgoing[0])
+            except UnsoundError as problem:
+                self._split(self._outgoing.popleft(), problem)
+            else:
+                self._outgoing.popleft()
         self._keys.clear()
         return confirmed
+
+    async def _withdraw(self, batch: _Batch) -> None:
+        """Takes reservations back. One on a counter that was spoilt since ends with its lease, for what it matters."""
+        now = self._line.now()
+        try:
+            await self._line.settle(batch.id, batch.releases(now))
+        except UnsoundError as problem:
+            self._outage.unsound(problem)
+            sound = await self._sound([part for part in batch.reserved if part.end > now])
+            with suppress(UnsoundError):
+                await self._line.settle(batch.id, [part.release for part in sound])
+
+    async def _sound(self, parts: Sequence[Part]) -> list[Part]:
+        """Those whose counters can be read."""
+        try:
+            await self._line.ask([peek(part.key) for part in parts])
+        except UnsoundError:
+            if len(parts) <= 1:
+                return []
+            middle = len(parts) // 2
+            return [*await self._sound(parts[:middle]), *await self._sound(parts[middle:])]
+        return [*parts]
+
+    def _split(self, batch: _Batch, problem: UnsoundError) -> None:
+        """Has the halves of a batch sent, of which nothing was booked. What cannot be booked alone is lost."""
+        self._tries = 0
+        if len(batch.parts) > 1:
+            middle = len(batch.parts) // 2
+            halves = batch.parts[:middle], batch.parts[middle:]
+            self._outgoing.extendleft(_Batch(self._line.new_id(), parts) for parts in reversed(halves))
+            return
+        for part in batch.parts:
+            self._outage.tally.lost += part.amount != 0
+            self._view.leave(part, self._line.now(), lag=1)
+        self._outage.unsound(problem)
 
     async def _send(self, batch: _Batch) -> bool:
         try:
             acquired = await self._line.acquire(batch.id, batch.charges, self._lease)
-        except LateError:
+        except (LateError, UnsoundError):
             raise
         except StoreError as problem:
             self._tries += 1
@@ -118,7 +157,7 @@ class Dispatch:
                 raise
             await self._line.ask([])
             self._tries = 0
-            self._tally.lost += len(batch.parts)
+            self._outage.tally.lost += len(batch.parts)
             log.warning("the store answers, but does not take what was booked here: %s", problem)
             return False
         self._tries = 0

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from limiter.counters import Acquired, Charge, Correction, Reading
-from limiter.stores.contract import LEASE, Clock, Store, StoreError, wall_clock
+from limiter.stores.contract import LEASE, Clock, Store, StoreError, UnsoundError, wall_clock
 from limiter.stores.memory import MemoryStore
 from limiter.stores.outages import Tally
 from limiter.stores.watched import Watched
@@ -33,10 +33,11 @@ class FallbackStore:
     What is not exact:
 
     - Lost, and counted as such: the oldest of more than 100,000 exchanges that wait; one that fails a thousand times
-      while the primary takes other bookings; what still waits `timeout` seconds after `close` was called, unless the
-      primary writes on closing what it was given. What waits when the process is killed is lost and counted nowhere.
-    - Not carried over: what belongs to a window with a fixed end that is over by then; penalties of refusals by the
-      substitute. An anchored window begins when it is carried over.
+      while the primary takes other bookings, or at once if a key of it holds no counter, or one that cannot grow; what
+      still waits `timeout` seconds after `close` was called, unless the primary writes on closing what it was given.
+      What waits when the process is killed is lost and counted nowhere.
+    - Not carried over: what belongs to a window that is over by then; penalties of refusals by the substitute. An
+      anchored window begins when it is carried over, if its length has not passed since.
     - Booked though it was not answered: an acquire that `deny` refused for want of an answer. If it held, the hold ends
       with its lease; the rest stays.
     - Counted twice: what ran into the timeout and was booked all the same, if the primary then was away for longer than
@@ -59,8 +60,8 @@ class FallbackStore:
         self._on_error = on_error
         self._clock = clock
         self._local = MemoryStore(clock)
-        self._substituted: OrderedDict[str, None] = OrderedDict()
-        """Ids whose acquire was answered in the primary's place, oldest first."""
+        self._substituted: OrderedDict[str, bool] = OrderedDict()
+        """Ids whose acquire was answered in the primary's place, oldest first, and whether it is to learn of it."""
 
     def adjust(self, on_error: OnError, timeout: float) -> None:
         """Other settings, the same counters: nothing that was counted or is owed is forgotten."""
@@ -86,14 +87,17 @@ class FallbackStore:
             return await self._substitute(id, charges, lease)
         try:
             return await self._primary.acquire(id, charges, lease)
-        except StoreError:
+        except StoreError as problem:
             if self._on_error == "deny":
                 raise
+            owed = not isinstance(problem, UnsoundError)
         if charges:
-            self._remember(id)
+            self._remember(id, owed=owed)
         acquired = await self._substitute(id, charges, lease)
-        if acquired.admitted:
+        if acquired.admitted and owed:
             self._primary.owed.acquired(id, charges, lease)
+        elif acquired.admitted and any(charge.take for charge in charges):
+            self.tally.lost += 1
         return acquired
 
     async def renew(self, ids: Sequence[str], lease: int = LEASE) -> None:
@@ -108,6 +112,9 @@ class FallbackStore:
         """Booked later if the primary does not answer now; `deny` raises `StoreError` all the same."""
         if self._on_error == "local" and id in self._substituted:
             await self._local.settle(id, corrections)
+        if not self._substituted.get(id, True):
+            # Nothing of its acquire is booked there, nor will be.
+            corrections = [item._replace(charge=item.charge._replace(take=0, hold=False)) for item in corrections]
         try:
             await self._primary.settle(id, corrections)
         except StoreError:
@@ -126,7 +133,7 @@ class FallbackStore:
             True, self._clock(), tuple(Reading(0, 0, 0, item.expires_at, fits=True, known=False) for item in charges)
         )
 
-    def _remember(self, id: str) -> None:
-        self._substituted[id] = None
+    def _remember(self, id: str, *, owed: bool) -> None:
+        self._substituted[id] = owed
         if len(self._substituted) > REMEMBERED_IDS:
             self._substituted.popitem(last=False)

@@ -3,6 +3,9 @@
 Every exchange is handed over by its own id, which makes it safe to send what may have been booked already: first the
 acquire, if that was answered in the store's place, then the settlement. A late acquire refuses nothing: what it counts
 has happened. When the store turns out to have refused that id itself, before its answer was lost, another is taken.
+
+What was consumed in windows that are over belongs to nobody any more. The keys of windows with a fixed end say so
+themselves. An anchored window that something was to be booked on is over when its length has passed since.
 """
 
 import asyncio
@@ -14,14 +17,14 @@ from itertools import islice
 from typing import NamedTuple
 
 from limiter.counters import Acquired, Charge, Correction
-from limiter.stores.contract import Store, StoreError
-from limiter.stores.outages import Tally
+from limiter.stores.contract import Clock, Store, StoreError, UnsoundError
+from limiter.stores.outages import Outage
 
 MOST = 100_000
 """Exchanges that are owed; of more, the oldest are lost."""
 TRIES = 1000
-"""Times that one exchange is sent to a store that takes other bookings. It may hold what no store can book, or what
-needs more room than a disk that is full has left."""
+"""Times that one exchange is sent to a store that takes other bookings: it may need more room than a disk that is full
+has left."""
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +38,10 @@ class _Debt:
     lease: int
     corrections: Sequence[Correction] | None
     """None: the exchange runs."""
+    since: int
+    """Milliseconds; when the acquire was answered in the store's place, or else when the settlement came."""
+    settled: int = 0
+    """Milliseconds; when the settlement came."""
     tries: int = 0
 
 
@@ -47,11 +54,17 @@ class _Carried(NamedTuple):
 
 
 class Owed:
-    """Exchanges that a store has to learn of, those that have waited longest first."""
+    """Exchanges that a store has to learn of, those that have waited longest first.
 
-    def __init__(self, store: Store, tally: Tally) -> None:
+    Args:
+        clock: about that of the store.
+    """
+
+    def __init__(self, store: Store, outage: Outage, clock: Clock) -> None:
         self._store = store
-        self._tally = tally
+        self._outage = outage
+        self._tally = outage.tally
+        self._clock = clock
         self._debts: OrderedDict[str, _Debt] = OrderedDict()
         self._carried: OrderedDict[str, _Carried] = OrderedDict()
         """Those that are not booked as they were told; they may still run."""
@@ -68,15 +81,17 @@ class Owed:
     def acquired(self, id: str, charges: Sequence[Charge], lease: int) -> None:
         """The exchange was admitted in the store's place. If it took nothing, all of it will be in its settlement."""
         if any(charge.take for charge in charges):
-            self._add(id, _Debt(charges, lease, None))
+            self._add(id, _Debt(charges, lease, None, self._clock()))
 
     def settled(self, id: str, corrections: Sequence[Correction]) -> None:
         """The settlement waits, behind what else is owed of the exchange. As with a store, the first one counts."""
         debt = self._debts.get(id)
         if debt is None:
-            self._add(id, _Debt((), 0, corrections))
+            now = self._clock()
+            self._add(id, _Debt((), 0, corrections, now, now))
         elif debt.corrections is None:
             debt.corrections = corrections
+            debt.settled = self._clock()
 
     def restated(self, id: str, corrections: Sequence[Correction]) -> tuple[str, Sequence[Correction]]:
         """The settlement as it fits what the store has booked."""
@@ -97,9 +112,9 @@ class Owed:
         ]
 
     async def pay(self, most: int) -> bool:
-        """Hands over up to `most` exchanges at once; whether the store took any.
+        """Hands over up to `most` exchanges at once; whether the store took any, or what is left could never be booked.
 
-        To be called when it has just answered: what fails `TRIES` times is lost.
+        To be called when it has just answered: what fails `TRIES` times is lost, and at once what no store can book.
         """
         batch = list(islice(self._debts.items(), most))
         problems = await asyncio.gather(*(self._pay(name, debt) for name, debt in batch))
@@ -108,7 +123,7 @@ class Owed:
                 self._tally.replayed += 1
             elif self._debts.get(name) is debt:
                 self._failed(name, debt, problem)
-        return None in problems
+        return any(problem is None or isinstance(problem, UnsoundError) for problem in problems)
 
     def give_up(self) -> None:
         """All that is owed is lost."""
@@ -118,24 +133,26 @@ class Owed:
     async def _pay(self, id: str, debt: _Debt) -> StoreError | None:
         try:
             if debt.charges:
-                self._carry(id, await self._acquire(id, debt), debt.charges)
+                if charges := _alive(debt.charges, debt.since, self._clock()):
+                    self._carry(id, await self._acquire(id, charges, debt.lease), charges)
                 debt.charges = ()
             # It may have come just now; after this look nothing is awaited unless it has.
             if debt.corrections is not None:
-                await self._store.settle(*self.restated(id, debt.corrections))
+                name, corrections = self.restated(id, debt.corrections)
+                await self._store.settle(name, _still_due(corrections, debt.settled, self._clock()))
         except StoreError as problem:
             return problem
         if self._debts.get(id) is debt:
             del self._debts[id]
         return None
 
-    async def _acquire(self, id: str, debt: _Debt) -> tuple[str, Acquired]:
-        forced = [charge._replace(blocks=False) for charge in debt.charges]
-        acquired = await self._store.acquire(id, forced, debt.lease)
+    async def _acquire(self, id: str, charges: Sequence[Charge], lease: int) -> tuple[str, Acquired]:
+        forced = [charge._replace(blocks=False) for charge in charges]
+        acquired = await self._store.acquire(id, forced, lease)
         if acquired.admitted:
             return id, acquired
         other = f"{id}'"
-        return other, await self._store.acquire(other, forced, debt.lease)
+        return other, await self._store.acquire(other, forced, lease)
 
     def _carry(self, id: str, booked: tuple[str, Acquired], charges: Sequence[Charge]) -> None:
         name, acquired = booked
@@ -147,6 +164,11 @@ class Owed:
             self._carried.popitem(last=False)
 
     def _failed(self, id: str, debt: _Debt, problem: StoreError) -> None:
+        if isinstance(problem, UnsoundError):
+            del self._debts[id]
+            self._tally.lost += 1
+            self._outage.unsound(problem)
+            return
         debt.tries += 1
         if debt.tries < TRIES:
             self._debts.move_to_end(id)
@@ -160,3 +182,15 @@ class Owed:
         if len(self._debts) > MOST:
             self._debts.popitem(last=False)
             self._tally.lost += 1
+
+
+def _alive(charges: Sequence[Charge], since: int, now: int) -> list[Charge]:
+    """Those whose window, if it is anchored, may not be over."""
+    return [charge for charge in charges if charge.expires_at or now < since + charge.ttl]
+
+
+def _still_due(corrections: Sequence[Correction], since: int, now: int) -> list[Correction]:
+    """As `_alive`. A window that was begun with the late acquire lasts as long as that says."""
+    return [
+        item for item in corrections if item.charge.expires_at or now < since + item.charge.ttl or now < item.anchor
+    ]

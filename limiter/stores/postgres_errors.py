@@ -10,7 +10,7 @@ from enum import Enum
 
 import asyncpg
 
-from limiter.stores.contract import StoreError
+from limiter.stores.contract import StoreError, UnsoundError
 
 FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 """What the driver raises. Its own errors of configuration are `InterfaceError`s and `ValueError`s."""
@@ -80,8 +80,9 @@ def _systems_words(error: OSError) -> str:
 
 
 def store_error(where: object, error: BaseException) -> StoreError:
-    """To be raised in place of an error of the driver."""
-    problem = StoreError(f"{where}: {describe(error)}")
+    """To be raised in place of an error of the driver, for a single call if the verdict is about calls."""
+    kind = UnsoundError if judge(error) is Verdict.CALLS else StoreError
+    problem = kind(f"{where}: {describe(error)}")
     # The server's and the driver's own words may quote values.
     problem.__cause__ = error if isinstance(error, OSError) else None
     return problem

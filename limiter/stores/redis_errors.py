@@ -19,7 +19,10 @@ CODES = {
     "ASK": "the cluster moves keys faster than they can be followed",
     "NOAUTH": "the server asks for a password",
     "NOMASTER": "no Sentinel knows the master",
-    "NOPERM": "the user may not run scripts (EVAL, EVALSHA and what they call) on these keys",
+    "NOPERM": (
+        "the user lacks a right: to the keys ~ai-limit.* beside those of the limits, or to EVALSHA, EVAL, GET, SET,"
+        " DEL, EXISTS, PEXPIRETIME, PEXPIREAT, ZADD, ZREM, ZRANGEBYSCORE and TIME"
+    ),
     "NOTCOUNTER": "a key holds something else than a whole number of at most 2^53",
     "OOM": "the server has no memory left",
     "OVERFLOW": "a counter would pass 2^53",

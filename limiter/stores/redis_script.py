@@ -8,7 +8,7 @@ from itertools import starmap
 import msgspec
 
 from limiter.counters import Acquired, Charge, Correction, Reading
-from limiter.stores.contract import REMEMBERED, StoreError
+from limiter.stores.contract import REMEMBERED, StoreError, UnsoundError
 
 SCRIPT = resources.files("limiter.stores").joinpath("redis.lua").read_bytes()
 DIGEST = sha1(SCRIPT, usedforsecurity=False).hexdigest().encode()
@@ -29,11 +29,11 @@ class Call:
     __slots__ = ("droppable", "key", "parts", "rest")
 
     def __init__(self, keys: Sequence[bytes], request: tuple[object, ...], *, droppable: bool = False) -> None:
-        """Raises: StoreError: a number does not fit."""
+        """Raises: UnsoundError: a number does not fit."""
         try:
             body = _encode(request)
         except OverflowError as problem:
-            raise StoreError("redis: found a number beyond 64 bits") from problem
+            raise UnsoundError("redis: found a number beyond 64 bits") from problem
         self.key = keys[0]
         """Any of its keys, since they all lie in one slot."""
         self.droppable = droppable
@@ -92,7 +92,7 @@ def answer(reply: bytes) -> Acquired:
 def _exact(amount: int) -> int:
     if -LARGEST <= amount <= LARGEST:
         return amount
-    raise StoreError("redis: found an amount beyond 2^53")
+    raise UnsoundError("redis: found an amount beyond 2^53")
 
 
 def _charge(keys: list[bytes], charge: Charge) -> tuple[object, ...]:

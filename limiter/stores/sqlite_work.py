@@ -8,7 +8,7 @@ from random import uniform
 from time import monotonic, sleep
 
 from limiter.counters import Acquired
-from limiter.stores.contract import Clock, StoreError
+from limiter.stores.contract import Clock, StoreError, UnsoundError
 from limiter.stores.sqlite_batch import Batch, Call
 from limiter.stores.sqlite_file import open_file
 from limiter.stores.writer import Outcome
@@ -60,7 +60,8 @@ class SqliteWork:
             # Not the file's state but one call's content, as a number too large. Alone, each gets what is its own.
             if len(calls) > 1:
                 return [outcome for call in calls for outcome in self.run([call], wait=True) or ()]
-            return [StoreError(f"{self._path}: {type(problem).__name__}: {problem}")]
+            kind = UnsoundError if isinstance(problem, OverflowError) else StoreError
+            return [kind(f"{self._path}: {type(problem).__name__}: {problem}")]
 
     def _begin(self, *, wait: bool) -> bool:
         """Begins to write. While another process writes it asks often: SQLite's own waiting sleeps up to 100 ms."""

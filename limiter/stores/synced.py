@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from limiter.counters import Acquired, Charge, Correction
-from limiter.stores.contract import LEASE, Clock, Store, StoreError, wall_clock
+from limiter.stores.contract import LEASE, Clock, Store, StoreError, UnsoundError, wall_clock
 from limiter.stores.dispatch import Dispatch
 from limiter.stores.line import Line
 from limiter.stores.memory import MemoryStore
@@ -42,8 +42,9 @@ class SyncedStore:
     What is not exact:
 
     - Lost: differences of the last interval when the process is killed, and of windows that are over when they would be
-      told. Lost and counted as such: those that cannot be told within `timeout` at closing, and a batch that the store
-      does not take though it answers otherwise.
+      told. Lost and counted as such: those that cannot be told within `timeout` at closing, those of a key that holds
+      no counter there, or one that cannot grow any more, and a batch that the store does not take though it answers
+      otherwise.
     - An anchored window that two nodes begin within an interval ends for each when it thinks, until both are over.
     - Counted twice: a batch that was booked unheard, if the store then was away for longer than it remembers ids
       (`contract.REMEMBERED`).
@@ -74,7 +75,7 @@ class SyncedStore:
         self._view = View()
         self._local = MemoryStore(self._line.now, self._view)
         self._outage = Outage("what this process counts", clock)
-        self._dispatch = Dispatch(self._line, self._view, self.tally, LEASE + int(2000 * interval))
+        self._dispatch = Dispatch(self._line, self._view, self._outage, LEASE + int(2000 * interval))
         self._exchanging = asyncio.Lock()
         self._hurry = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -169,7 +170,19 @@ class SyncedStore:
             view.touch(key, end, now)
 
     async def _learn(self, parts: Sequence[Part]) -> None:
-        acquired = await self._line.ask([peek(part.key) for part in parts])
+        """Asks for all at once, or one by one if there is one among them that is no counter."""
+        try:
+            acquired = await self._line.ask([peek(part.key) for part in parts])
+        except UnsoundError as problem:
+            if len(parts) > 1:
+                for part in parts:
+                    await self._learn([part])
+                return
+            self.tally.failures += 1
+            self._outage.unsound(problem)
+            for part in parts:
+                self._view.leave(part, self._line.now())
+            return
         for part, reading in zip(parts, acquired.readings, strict=True):
             # If it was asked about otherwise meanwhile, that is the later word.
             if part.key not in self._dispatch and not self._view.is_fresh(part.key):

@@ -95,6 +95,19 @@ class View(Expiring):
             super().put({part.key: Counter(reading.current + part.amount + part.held + since, end)}, now)
         self._learned.put({part.key: Counter(self.round + lag, max(end, part.end))}, now)
 
+    def leave(self, part: Part, now: int, lag: int = 0) -> None:
+        """The shared store cannot use a counter: it is counted here alone, and asked about again in a later round.
+
+        What the part reserves is told again with the next exchange, until it is settled.
+
+        Args:
+            lag: as in `learn`.
+        """
+        touched = self._touched.get(part.key)
+        if part.held and (touched is None or touched.expires_at == part.end):
+            self._touched.put({part.key: Counter(part.held + (touched.value if touched else 0), part.end)}, now)
+        self._learned.put({part.key: Counter(self.round + lag, part.end)}, now)
+
     def take(self, held: Iterable[Release], reserved: Iterable[Part], now: int) -> list[Part]:
         """What is to be told and asked, once.
 

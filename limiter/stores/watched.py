@@ -44,7 +44,7 @@ class Watched:
         self._store = Timely(store, timeout)
         self._retry = retry
         self._outage = Outage(instead, clock)
-        self.owed = Owed(self._store, self.tally)
+        self.owed = Owed(self._store, self._outage, clock)
         self._unrenewed: set[str] = set()
         """Ids that the store knows and could not renew."""
         self._watch: asyncio.Task[None] | None = None

@@ -8,6 +8,7 @@ whether the prompt includes what came from a cache, and the completion what was 
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any
 
 from limiter.meters import NANO, Usage
@@ -30,7 +31,7 @@ def sums(*alternatives: str) -> Sums:
     return tuple(tuple(tuple(term.strip().split(".")) for term in one.split("+")) for one in alternatives)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Counts:
     """The table of one usage format. Every field is an output of `sums`."""
 
@@ -65,6 +66,7 @@ class Counts:
     also: tuple[str, ...] = ()
     """Members that only `prepare` and `others` read."""
 
+    @cached_property
     def members(self) -> frozenset[str]:
         """Names of the outermost members that the table reads."""
         counted = (self.prompt, self.completion, self.total, *(getattr(self, name) for name in _PARTS))
@@ -76,7 +78,8 @@ class Counts:
 
 
 def _sum(native: Mapping[str, Any], terms: tuple[Path, ...]) -> int | None:
-    found = [number for path in terms if (number := count(dig(native, path))) is not None]
+    # Most alternatives are of other formats: their members are not even there.
+    found = [number for path in terms if path[0] in native and (number := count(dig(native, path))) is not None]
     return sum(found) if found else None
 
 

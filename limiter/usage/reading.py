@@ -34,7 +34,7 @@ def _loud(name: str) -> re.Pattern[bytes]:
     usages = {path[-1] for path in reader.usage if path}
     patterns = [rf'"(?:{_any(usages)})"\s*:\s*[{{\[]'] if usages else []
     if () in reader.usage:
-        patterns.append(rf'"(?:{_any(reader.counts.members())})"\s*:')
+        patterns.append(rf'"(?:{_any(reader.counts.members)})"\s*:')
     if reader.ends:
         patterns.append(rf'"(?:{_any(value for _, values in reader.ends for value in values)})"')
     if reader.stops:
@@ -125,7 +125,7 @@ class Reading:
         for path, values in reader.ends:
             if path[0] in event and text(dig(event, path)) in values:
                 self._done = True
-        self._stopped = self._stopped or (bool(reader.stops) and has(event, reader.stops))
+        self._stopped = self._stopped or (not whole and bool(reader.stops) and has(event, reader.stops))
         if whole:
             self._done = True
             self.pending = any(text(dig(event, path)) in values for path, values in reader.pending)
@@ -153,7 +153,7 @@ class Reading:
 
     def _settle_on(self, reader: Reader) -> Reader:
         self._reader = reader
-        self._members = reader.counts.members()
+        self._members = reader.counts.members
         for header, member in reader.headers.items():
             value = self._headers.get(header, "")
             if value.isascii() and value.isdecimal() and len(value) < 13:

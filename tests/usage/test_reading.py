@@ -28,7 +28,7 @@ NAMES = sorted(
             "content",
         ),
         *(name for reader in READERS.values() for path in reader.usage for name in path),
-        *(name for reader in READERS.values() for name in reader.counts.members()),
+        *(name for reader in READERS.values() for name in reader.counts.members),
         *(name for reader in READERS.values() for name in reader.text),
     }
 )
