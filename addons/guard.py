@@ -6,6 +6,7 @@ mitmproxy logs an exception in a hook and forwards the request. Ours must not pa
 import functools
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from mitmproxy import http
 
@@ -23,40 +24,39 @@ _ERROR_EVENT = (
 )
 """In the format of OpenAI's sessions. Others' clients show it, or the reason of the close."""
 
-
-def refuses_on_bug[Addon](
-    hook: Callable[[Addon, http.HTTPFlow], Awaitable[None]],
-) -> Callable[[Addon, http.HTTPFlow], Awaitable[None]]:
-    """For hooks before the request is forwarded: an exception becomes a 500, and the request goes nowhere."""
-
-    @functools.wraps(hook)
-    async def guarded(addon: Addon, flow: http.HTTPFlow) -> None:
-        try:
-            await hook(addon, flow)
-        except Exception:
-            logger.exception("ai-limit: internal error, the request is refused")
-            flow.request.stream = False  # A streamed request cannot be answered.
-            give(flow, failure(Facts(), 500, REFUSED))
-
-    return guarded
+Hook = Callable[[Any, http.HTTPFlow], Awaitable[None]]
 
 
-def drops_on_bug[Addon](
-    hook: Callable[[Addon, http.HTTPFlow], Awaitable[None]],
-) -> Callable[[Addon, http.HTTPFlow], Awaitable[None]]:
-    """For messages of a WebSocket: an exception drops the client's message, and ends the session with an error."""
+def _guard(what: str, on_bug: Callable[[http.HTTPFlow], None]) -> Callable[[Hook], Hook]:
+    def guard(hook: Hook) -> Hook:
+        @functools.wraps(hook)
+        async def guarded(addon: Any, flow: http.HTTPFlow) -> None:
+            try:
+                await hook(addon, flow)
+            except Exception:
+                logger.exception("ai-limit: internal error, %s", what)
+                on_bug(flow)
 
-    @functools.wraps(hook)
-    async def guarded(addon: Addon, flow: http.HTTPFlow) -> None:
-        try:
-            await hook(addon, flow)
-        except Exception:
-            logger.exception("ai-limit: internal error, the session is closed")
-            if flow.websocket and (message := flow.websocket.messages[-1]).from_client and not message.injected:
-                message.drop()
-                sockets.shut(flow, _ERROR_EVENT, 1011, REFUSED)
+        return guarded
 
-    return guarded
+    return guard
+
+
+def _refuse(flow: http.HTTPFlow) -> None:
+    flow.request.stream = False  # A streamed request cannot be answered.
+    give(flow, failure(Facts(), 500, REFUSED))
+
+
+def _drop(flow: http.HTTPFlow) -> None:
+    if flow.websocket and (message := flow.websocket.messages[-1]).from_client and not message.injected:
+        message.drop()
+        sockets.shut(flow, _ERROR_EVENT, 1011, REFUSED)
+
+
+refuses_on_bug = _guard("the request is refused", _refuse)
+"""For hooks before the request is forwarded: an exception becomes a 500, and the request goes nowhere."""
+drops_on_bug = _guard("the session is closed", _drop)
+"""For messages of a WebSocket: an exception drops the client's message, and ends the session with an error."""
 
 
 def survives_bug[Addon, Event](hook: Callable[[Addon, Event], None]) -> Callable[[Addon, Event], None]:

@@ -4,17 +4,21 @@ RE2 is what gateways written in Go use: its time grows with the text and never e
 stalled by what a client sends. https://github.com/google/re2/wiki/Syntax
 """
 
-from collections.abc import Callable, Iterable
-from itertools import batched
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import re2  # type: ignore[import-untyped]
 
 TOGETHER = 200
-"""Expressions in one automaton. More would need more memory than is allowed for one."""
+"""Expressions in one automaton."""
+INSTRUCTIONS = 500_000
+"""Of the programs of all expressions in one automaton. RE2 has memory for about twice as many; it tells in seconds, and
+not in advance, where there are too many."""
 MEMORY = 64 * 1024 * 1024
 """Bytes that one automaton may need at most."""
 LONGEST = 10_000
 """Characters of an expression."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def problem(expression: str) -> str:
@@ -39,28 +43,62 @@ def search(expression: str) -> Callable[[str], object]:
     """
     if found := problem(expression):
         raise ValueError(f"found the expression {expression!r}, which is wrong: {found}")
-    compiled = re2.compile(expression.encode(), _options())
+    compiled = _compiled(expression)
     return lambda text: compiled.search(_bytes(text)) is not None
 
 
 class Expressions:
-    """Several expressions that are searched together."""
+    """Several expressions that are searched together. They are compiled at once, and none of them fails later."""
 
     def __init__(self, expressions: Iterable[str]) -> None:
-        self._sets = [(some, _set(some)) for some in batched(expressions, TOGETHER, strict=False)]
+        """`problem` finds nothing wrong with any of them."""
+        self._sets: list[tuple[Sequence[str], re2.Set]] = []
+        self._alone: list[tuple[str, re2._Regexp]] = []
+        """Those too large for an automaton that cannot do without any of its states."""
+        for some in _batches(expressions):
+            self._add(some)
+
+    def _add(self, expressions: Sequence[str]) -> None:
+        """In as few automata as there is memory for."""
+        together = re2.Set.SearchSet(_options())
+        for expression in expressions:
+            together.Add(expression.encode())
+        try:
+            together.Compile()
+        except re2.error:
+            if len(expressions) == 1:
+                self._alone.append((expressions[0], _compiled(expressions[0])))
+                return
+            half = len(expressions) // 2
+            self._add(expressions[:half])
+            self._add(expressions[half:])
+            return
+        self._sets.append((expressions, together))
 
     def find(self, text: str) -> list[str]:
         """Those that the text holds a match of."""
-        raw = _bytes(text)
-        return [some[place] for some, together in self._sets for place in together.Match(raw) or ()]
+        encoded = _bytes(text)
+        found = [some[place] for some, together in self._sets for place in together.Match(encoded) or ()]
+        return found + [expression for expression, compiled in self._alone if compiled.search(encoded)]
 
 
-def _set(expressions: Iterable[str]) -> "re2.Set":
-    together = re2.Set.SearchSet(_options())
+def _batches(expressions: Iterable[str]) -> Iterator[Sequence[str]]:
+    """Expressions that one automaton is likely to hold."""
+    batch: list[str] = []
+    total = 0
     for expression in expressions:
-        together.Add(expression.encode())
-    together.Compile()
-    return together
+        size = _compiled(expression).programsize
+        if batch and (len(batch) == TOGETHER or total + size > INSTRUCTIONS):
+            yield batch
+            batch, total = [], 0
+        batch.append(expression)
+        total += size
+    if batch:
+        yield batch
+
+
+def _compiled(expression: str) -> "re2._Regexp":
+    return re2.compile(expression.encode(), _options())
 
 
 def _options() -> "re2.Options":
@@ -71,5 +109,8 @@ def _options() -> "re2.Options":
 
 
 def _bytes(text: str) -> bytes:
-    """What was undecodable in a request becomes again what it was."""
-    return text.encode("utf-8", "surrogateescape")
+    """Each byte that was undecodable in a request is U+FFFD, as in Go, so that a dot matches it.
+
+    So is half a pair of surrogates, which JSON can write.
+    """
+    return _SURROGATE.sub("\ufffd", text).encode()

@@ -68,18 +68,21 @@ class Lookup[Item]:
     def __init__(self) -> None:
         self._drawers: dict[Drawer, tuple[Callable[[str], Hashable], _Filed[Item]]] = {}
         self._by_expression: dict[str, list[Item]] = {}
-        self._expressions: Expressions | None = None
-        """Of all of those, once it was needed."""
+        self._expressions = Expressions(())
+        """Of all of those that were there when it was prepared."""
 
     def add(self, place: Place, accepts: Accepts, item: Item) -> None:
         drawer, part = place
         if drawer is EXPRESSION:
             self._by_expression.setdefault(str(part), []).append(item)
-            self._expressions = None
             return
         if drawer not in self._drawers:
             self._drawers[drawer] = (CUTS[drawer.kind](drawer.length), {})
         self._drawers[drawer][1].setdefault(part, []).append((accepts, item))
+
+    def prepare(self) -> None:
+        """Compiles the expressions; call it when all items are there. Large ones take a good part of a second."""
+        self._expressions = Expressions(self._by_expression)
 
     def find(self, value: str) -> tuple[Item, ...]:
         """Each item that accepts the value, once."""
@@ -89,7 +92,6 @@ class Lookup[Item]:
                 if accepts(value):
                     found[item] = None
         if self._by_expression:
-            self._expressions = self._expressions or Expressions(self._by_expression)
             for expression in self._expressions.find(value):
                 found.update(dict.fromkeys(self._by_expression[expression]))
         return tuple(found)
@@ -133,6 +135,7 @@ def _accepts(condition: Condition) -> Accepts:
     lookup: Lookup[bool] = Lookup()
     for text in texts(condition):
         lookup.add(text.places[0], text.accepts, True)
+    lookup.prepare()
     return lookup.find
 
 

@@ -80,6 +80,8 @@ class Selector:
             entry = _Entry(index, plans, rule.choices, others)
             for place, accepts in filed:
                 self._lookup(own.dimension).add(place, accepts, entry)
+        for dimension in self._dimensions.values():
+            dimension.lookup.prepare()
 
     def _lookup(self, dimension: str) -> Lookup[_Entry]:
         known = self._dimensions.get(dimension)

@@ -4,8 +4,10 @@ Headers, parameters and cookies are taken from what was sent, not from what it i
 ones counts, and a parameter that is there and empty is another thing than none.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from ipaddress import IPv6Address, ip_address
+from operator import attrgetter
 from types import MappingProxyType
 
 from limiter.facts import Facts
@@ -17,6 +19,17 @@ PRESENT = "yes"
 """What `higress-has` reads where there is something, however empty."""
 FORWARDED = "from-header-"
 REMOTE = "from-remote-addr"
+MODEL = "x-higress-llm-model"
+"""In which the gateway tells the model that the body names."""
+PSEUDO: Mapping[str, Read] = MappingProxyType(
+    {
+        ":authority": lambda facts: _first(facts, "host") or facts.host,
+        ":path": attrgetter("target"),
+        ":method": attrgetter("method"),
+    }
+)
+"""Parts of a request that a gateway reads like headers, over HTTP/1 as well."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def written(name: str) -> str:
@@ -25,9 +38,9 @@ def written(name: str) -> str:
 
 
 def header(name: str) -> Read:
-    """The first field of that name."""
-    lowered = name.lower()
-    return lambda facts: _first(facts, lowered) or ""
+    """The first field of that name, or what a gateway has under it."""
+    read = _field(name)
+    return lambda facts: read(facts) or ""
 
 
 def parameter(name: str) -> Read:
@@ -87,8 +100,8 @@ def has(what: str) -> Read:
     """
     kind, _, name = what.partition(":")
     if kind == "header":
-        lowered = name.lower()
-        return lambda facts: "" if _first(facts, lowered) is None else PRESENT
+        read = _field(name)
+        return lambda facts: "" if read(facts) is None else PRESENT
     return lambda facts: PRESENT if name in parameters(facts.target) else ""
 
 
@@ -115,6 +128,21 @@ KINDS: Mapping[str, Callable[[str], Read]] = MappingProxyType(
     }
 )
 """For `dimensions.KINDS`; see `written`."""
+
+
+def _field(name: str) -> Callable[[Facts], str | None]:
+    lowered = name.lower()
+    if lowered == MODEL:
+        return _model
+    return PSEUDO.get(lowered) or (lambda facts: _first(facts, lowered))
+
+
+def _model(facts: Facts) -> str | None:
+    """The model that the body names, as the gateway overwrites what clients say of it. A trusted gateway knows better."""
+    told = _first(facts, MODEL)
+    if facts.model and (told is None or not facts.trusted):
+        return _SURROGATE.sub("\ufffd", facts.model)
+    return told
 
 
 def _first(facts: Facts, lowered: str) -> str | None:

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from limiter.voices import Answer, Fields
+from limiter.facts import Facts
+from limiter.voices import Answer, Fields, Heard
 
 if TYPE_CHECKING:  # They know the rules, which know their voices.
     from limiter.decisions import Refusal, Standing
 
 JSON = "application/json"
 PLAIN = "text/plain"
+LIMIT, REMAINING, RESET = "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"
+_QUOTA = frozenset(name.lower() for name in (LIMIT, REMAINING, RESET))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +46,9 @@ class HigressVoice:
         )
         if self.shows_quota:
             fields += (
-                ("X-RateLimit-Limit", str(reported.limit.amount)),
-                ("X-RateLimit-Remaining", "0"),
-                ("X-RateLimit-Reset", str(_seconds(reported, refusal.now))),
+                (LIMIT, str(reported.limit.amount)),
+                (REMAINING, "0"),
+                (RESET, str(_seconds(reported, refusal.now))),
             )
         return Answer(self.status, fields, self.message.encode("utf-8", "surrogateescape"))
 
@@ -55,9 +58,14 @@ class HigressVoice:
             return ()
         tightest = min(known, key=lambda standing: Fraction(standing.remaining, standing.limit.amount))
         return (
-            ("X-RateLimit-Limit", str(tightest.limit.amount)),
-            ("X-RateLimit-Remaining", str(tightest.remaining)),
+            (LIMIT, str(tightest.limit.amount)),
+            (REMAINING, str(tightest.remaining)),
         )
+
+    def hear(self, standings: "Sequence[Standing]", response: Fields, facts: Facts, now: int) -> Heard:  # noqa: ARG002
+        """The upstream's own quota gives way: two numbers of one name would be read as either, or as a list."""
+        fields = self.fields(standings, now)
+        return Heard(fields, removed=_QUOTA if fields else frozenset())
 
     def asks(self, standings: "Sequence[Standing]", now: int) -> Fields:  # noqa: ARG002 as the others
         return ()

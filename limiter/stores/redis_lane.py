@@ -159,9 +159,10 @@ class Lane:
         commands = [
             ASKING + item.call.command(whole=whole) if item.asking else item.call.command(whole=whole) for item in batch
         ]
-        async with asyncio.timeout(self._timeouts.send):
+        async with asyncio.timeout(self._timeouts.send) as limit:
             await connection.send_packed_command(commands, check_health=False)
-        async with asyncio.timeout(self._timeouts.read):
+            # Another timeout would cost more than this does.
+            limit.reschedule(asyncio.get_running_loop().time() + self._timeouts.read)
             for item in batch:
                 if item.asking:
                     with suppress(exceptions.ResponseError):

@@ -8,13 +8,21 @@ from decimal import Decimal
 from typing import Any
 
 
+DIGITS = 18
+"""Longer numbers overflow at the gateway. Here they are one that no field takes."""
+
+
 def number(value: object) -> int:
     """Fractions are cut off; digits in a text count; true is 1, and all else 0."""
     if isinstance(value, int | Decimal):
-        return int(value)
+        most = 10**DIGITS
+        return int(max(-most, min(most, value)))
     if isinstance(value, str):
-        digits = value.removeprefix("-")
-        return int(value) if digits.isascii() and digits.isdigit() else 0
+        sign, digits = ("-", value[1:]) if value.startswith("-") else ("", value)
+        if not digits.isascii() or not digits.isdigit():
+            return 0
+        digits = digits.lstrip("0") or "0"
+        return int(sign + (digits if len(digits) <= DIGITS else f"1{'0' * DIGITS}"))
     return 0
 
 

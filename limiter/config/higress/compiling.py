@@ -14,6 +14,7 @@ from limiter.config.higress.servers import ledger
 from limiter.config.notices import Steps, field_name
 from limiter.dimensions import is_secret
 from limiter.higress import keys
+from limiter.higress.values import PSEUDO
 from limiter.higress.voice import HigressVoice
 from limiter.rules import Choice, Condition, Limit, Rule
 from limiter.settings import Settings
@@ -133,9 +134,11 @@ def _numbered(name: str) -> Iterator[str]:
 
 def _is_readable(item: Item) -> bool:
     """Whether its values are what a client sends, and not an address or the name of a consumer."""
-    return item.kind.rpartition("_")[2] in ("header", "param", "cookie")
+    return item.sort in ("header", "param", "cookie")
 
 
 def _is_secret(item: Item) -> bool:
-    """By the name alone: of cookies many hold nothing but a language."""
+    """By the name alone: of cookies many hold nothing but a language. Paths come with their queries."""
+    if item.sort == "header" and item.name.lower() in PSEUDO:
+        return item.name.lower() == ":path"
     return is_secret(f"header:{item.name}")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from limiter.config.explain import Report, shown
-from limiter.config.higress.plugin import ANY, CONSUMERS, EXPRESSION, Item, Key
+from limiter.config.higress.plugin import ANY, EXPRESSION, Item, Key
 from limiter.config.higress.resource import Match
 from limiter.config.higress.servers import without_registry
 from limiter.config.notices import Steps
@@ -20,13 +20,11 @@ USUAL_PORTS = ("80", "443")
 
 
 def dimension(item: Item, *, overlay: bool) -> str:
-    """What an item's counters are kept by."""
-    if item.kind in CONSUMERS:
+    """What an item's counters are kept by. No client is believed who it is, whatever kind of item asks."""
+    if item.sort == "consumer":
         return "consumer"
-    kind = item.kind.rpartition("_")[2]
-    if kind == "cookie" and not overlay:
-        kind = "cookie-part"
-    return f"higress-{kind}:{written(item.name)}"
+    sort = "cookie-part" if item.sort == "cookie" and not overlay else item.sort
+    return f"higress-{sort}:{written(item.name)}"
 
 
 def accepting(item: Item, key: Key, *, overlay: bool) -> tuple[Condition, ...]:
@@ -47,9 +45,8 @@ def accepting(item: Item, key: Key, *, overlay: bool) -> tuple[Condition, ...]:
 
 def _given(item: Item, read: str) -> Condition:
     """That there is a value. A header or parameter may be there and empty; other values then count as missing."""
-    kind = item.kind.rpartition("_")[2]
-    if kind in ("header", "param"):
-        return Condition(f"higress-has:{kind}:{written(item.name)}", frozenset({PRESENT}))
+    if item.sort in ("header", "param"):
+        return Condition(f"higress-has:{item.sort}:{written(item.name)}", frozenset({PRESENT}))
     return Condition(read, patterns=(SOMETHING,))
 
 

@@ -10,7 +10,7 @@ from limiter.config.higress.coercion import items, text
 from limiter.config.higress.plugin import ANY, CONSUMER_HEADER, CONSUMERS, EXPRESSION, Item, Key, Kind
 from limiter.config.higress.thresholds import UNITS, threshold
 from limiter.config.notices import Steps
-from limiter.higress.values import FORWARDED, REMOTE
+from limiter.higress.values import FORWARDED, PSEUDO, REMOTE
 from limiter.settings import Network
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -105,6 +105,8 @@ def _kind(entry: dict[str, Any], path: Steps, report: Report, overlay: bool) -> 
 def _warn_of_name(name: str, kind: Kind, path: Steps, report: Report) -> None:
     """Of names that no header or cookie can have."""
     sort = "header" if kind == "limit_by_per_ip" else kind.rpartition("_")[2]
+    if sort == "header" and kind != "limit_by_per_ip" and name.lower() in PSEUDO:
+        return
     if sort in NAMES and not NAMES[sort].fullmatch(name):
         report.warning(path, f"{shown(name)} matches no request, as no {sort} has such a name")
 

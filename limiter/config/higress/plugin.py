@@ -62,6 +62,12 @@ class Item:
         """Keys are `*` or expressions."""
         return self.kind.startswith("limit_by_per_") and self.kind != "limit_by_per_ip"
 
+    @property
+    def sort(self) -> str:
+        """What is read: `header`, `param`, `cookie`, `ip` or `consumer`, also where a header holds the consumer."""
+        sort = self.kind.rpartition("_")[2]
+        return "consumer" if sort == "header" and self.name.lower() == CONSUMER_HEADER else sort
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redis:

@@ -4,6 +4,7 @@ A request is for the first of the matching rules, else for the default, else for
 has a whole configuration. https://github.com/higress-group/higress/blob/main/api/extensions/v1alpha1/wasmplugin.proto
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from limiter.config.explain import Report, hint, shown
 from limiter.config.higress.coercion import items, text
 from limiter.config.higress.configured import FIELDS, plugin
 from limiter.config.higress.plugin import Plugin
+from limiter.config.higress.thresholds import UNITS
 from limiter.config.notices import Steps
 
 KIND = "WasmPlugin"
@@ -81,7 +83,7 @@ def resource(data: dict[str, Any], report: Report) -> list[Part]:
     for name in spec:
         if name not in SPEC:
             report.warning(("spec", name), f"unknown key, which the gateway ignores{hint(SPEC, name)}")
-    if "pluginConfig" in spec:
+    if spec.get("pluginConfig") is not None:
         if "defaultConfig" in spec or "matchRules" in spec:
             report.warning(("spec", "pluginConfig"), "is used alone: defaultConfig and matchRules have no effect")
         return flattened(spec["pluginConfig"], ("spec", "pluginConfig"), report)
@@ -182,11 +184,23 @@ def _flag(entry: dict[str, Any], name: str, path: Steps, report: Report) -> bool
 
 
 def _is_ours(data: dict[str, Any], spec: dict[str, Any]) -> bool:
-    """By the image; without one that tells, by what the configurations hold."""
-    if url := text(spec.get("url")):
-        return NAME in url or not any(other in url for other in ("/plugins/", "ratelimit", "rate-limit"))
+    """By thresholds of tokens, which no other plugin has; else by the image; else by fields of a configuration."""
     rules = [rule.get("config") for rule in items(spec.get("matchRules")) if isinstance(rule, dict)]
     configs = [spec.get("defaultConfig"), spec.get("pluginConfig"), *rules]
+    if not UNITS.keys().isdisjoint(_names(configs)):
+        return True
+    if url := text(spec.get("url")):
+        return NAME in url or not any(other in url for other in ("/plugins/", "ratelimit", "rate-limit"))
     metadata = data.get("metadata")
     named = isinstance(metadata, dict) and NAME in text(metadata.get("name"))
     return named or any(isinstance(config, dict) and not config.keys().isdisjoint(FIELDS) for config in configs)
+
+
+def _names(value: object) -> Iterator[str]:
+    """Of all fields in there, at any depth."""
+    if isinstance(value, dict):
+        yield from value
+        yield from _names([*value.values()])
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _names(inner)
