@@ -26,6 +26,7 @@ class Routed(NamedTuple):
     passing: Passing
     target: str
     """Path and query as the client sent them."""
+    ask: Ask
 
 
 ROUTED: Attachment[Routed] = Attachment()
@@ -43,13 +44,15 @@ def route(
         proven: who the client is, as far as it has shown that to the proxy.
     """
     if isinstance(flow.client_conn.proxy_mode, ReverseMode):
-        passing = passage.take(_asked_here(flow, fields), inbound=True)
+        ask = _asked_here(flow, fields)
+        passing = passage.take(ask, inbound=True)
     else:
         provider = endpoint.provider if endpoint else ""
-        passing = passage.take(_asked_elsewhere(flow.request, fields, endpoint), provider, proven, inbound=False)
+        ask = _asked_elsewhere(flow.request, fields, endpoint)
+        passing = passage.take(ask, provider, proven, inbound=False)
     if isinstance(passing, Answer):
         return passing
-    ROUTED.put(flow, Routed(passing, flow.request.path))
+    ROUTED.put(flow, Routed(passing, flow.request.path, ask))
     if passing.upstream is not None:
         _send_to(flow.request, passing.upstream)
     if passing.hidden:

@@ -67,6 +67,8 @@ def facts_of(flow: http.HTTPFlow, headers: dict[str, str], ask: Ask, trusted_pee
         model=ask.model,
         host=_host(request, ask.endpoint),
         method=request.method,
+        asked_host=routed.ask.host if routed else "",
+        asked_scheme=routed.ask.scheme if routed else request.scheme,
         path=path_of(ask.endpoint, request.path),
         target=routed.target if routed else request.path,
         ip=identity.client_address(address, headers, trusted_peers) if trusted_peers else peer,

@@ -6,6 +6,8 @@ stalled by what a client sends. https://github.com/google/re2/wiki/Syntax
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import re2  # type: ignore[import-untyped]
 
@@ -21,18 +23,38 @@ LONGEST = 10_000
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
+class _Examined(NamedTuple):
+    """What is known of an expression once it was compiled."""
+
+    problem: str = ""
+    takes_nothing: bool = False
+    size: int = 0
+    """Instructions."""
+
+
 def problem(expression: str) -> str:
     """Why it is no expression; empty when it is one."""
+    return _examined(expression).problem
+
+
+def takes_nothing(expression: str) -> bool:
+    """Whether it matches the empty text."""
+    return _examined(expression).takes_nothing
+
+
+@lru_cache(maxsize=2**14)
+def _examined(expression: str) -> _Examined:
+    """Remembered: to compile a large one takes a twentieth of a second, and a configuration may hold hundreds."""
     if len(expression) > LONGEST:
-        return f"longer than {LONGEST} characters"
+        return _Examined(f"longer than {LONGEST} characters")
     try:
-        re2.compile(expression, _options())
+        compiled = _compiled(expression)
     except re2.error as error:
         found = error.args[0]
-        return found.decode("utf-8", "replace") if isinstance(found, bytes) else str(found)
+        return _Examined(found.decode("utf-8", "replace") if isinstance(found, bytes) else str(found))
     except UnicodeEncodeError:
-        return "no text"
-    return ""
+        return _Examined("no text")
+    return _Examined("", compiled.search(b"") is not None, compiled.programsize)
 
 
 def search(expression: str) -> Callable[[str], object]:
@@ -53,7 +75,7 @@ class Expressions:
     def __init__(self, expressions: Iterable[str]) -> None:
         """`problem` finds nothing wrong with any of them."""
         self._sets: list[tuple[Sequence[str], re2.Set]] = []
-        self._alone: list[tuple[str, re2._Regexp]] = []
+        self._alone: list[tuple[str, Callable[[str], object]]] = []
         """Those too large for an automaton that cannot do without any of its states."""
         for some in _batches(expressions):
             self._add(some)
@@ -67,7 +89,7 @@ class Expressions:
             together.Compile()
         except re2.error:
             if len(expressions) == 1:
-                self._alone.append((expressions[0], _compiled(expressions[0])))
+                self._alone.append((expressions[0], search(expressions[0])))
                 return
             half = len(expressions) // 2
             self._add(expressions[:half])
@@ -79,7 +101,7 @@ class Expressions:
         """Those that the text holds a match of."""
         encoded = _bytes(text)
         found = [some[place] for some, together in self._sets for place in together.Match(encoded) or ()]
-        return found + [expression for expression, compiled in self._alone if compiled.search(encoded)]
+        return found + [expression for expression, accepts in self._alone if accepts(text)]
 
 
 def _batches(expressions: Iterable[str]) -> Iterator[Sequence[str]]:
@@ -87,7 +109,7 @@ def _batches(expressions: Iterable[str]) -> Iterator[Sequence[str]]:
     batch: list[str] = []
     total = 0
     for expression in expressions:
-        size = _compiled(expression).programsize
+        size = _examined(expression).size
         if batch and (len(batch) == TOGETHER or total + size > INSTRUCTIONS):
             yield batch
             batch, total = [], 0
@@ -97,7 +119,8 @@ def _batches(expressions: Iterable[str]) -> Iterator[Sequence[str]]:
         yield batch
 
 
-def _compiled(expression: str) -> "re2._Regexp":
+def _compiled(expression: str) -> Any:
+    """As `re2.compile` makes it."""
     return re2.compile(expression.encode(), _options())
 
 

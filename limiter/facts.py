@@ -25,6 +25,10 @@ class Facts:
     host: str = ""
     """Lower case; with `:port` where the port is not the scheme's own."""
     method: str = ""
+    asked_host: str = ""
+    """As the client says it, lower case without a port, where a gateway may send the request elsewhere."""
+    asked_scheme: str = ""
+    """`http` or `https`, between the client and the gateway."""
     path: str = ""
     """Without the query."""
     target: str = field(default="", repr=False)

@@ -125,6 +125,12 @@ class Condition:
         return cls(dimension, frozenset(exact), tuple(patterns), tuple(networks))
 
 
+class Predicate(Protocol):
+    """Tells requests apart by more than one dimension. Hashable, and never fails; `str` is what it tests."""
+
+    def __call__(self, facts: Facts) -> bool: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """Limits that apply to requests which meet every condition. Without limits it can still claim a choice."""
@@ -137,6 +143,8 @@ class Rule:
     """Whose refusals and headers the rule speaks; None: the native dialect's."""
     ledger: Ledger | None = None
     """Where its counters are; None: where those of the native dialect are."""
+    when: Predicate | None = None
+    """Has to be met as well; tested after the conditions."""
 
 
 @dataclass(frozen=True, slots=True)

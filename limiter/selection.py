@@ -31,7 +31,10 @@ class _Entry:
     plans: tuple[Plan, ...]
     choices: tuple[Choice, ...]
     tests: tuple[Callable[[Facts], object], ...]
-    """Of the conditions that it is not filed under."""
+    """Of the conditions that it is not filed under, and of `Rule.when`."""
+
+    def applies(self, facts: Facts) -> bool:
+        return all(accepts(facts) for accepts in self.tests)
 
 
 class _Dimension(NamedTuple):
@@ -58,7 +61,9 @@ class Selector:
 
     def __init__(self, policy: Policy) -> None:
         self._always: list[_Entry] = []
-        """Rules without conditions."""
+        """Rules without any test."""
+        self._unfiled: list[_Entry] = []
+        """Rules with `when` alone."""
         self._choosing = any(rule.choices for rule in policy.rules)
         self._dimensions: dict[str, _Dimension] = {}
         rules = [[(condition, tuple(texts(condition))) for condition in rule.conditions] for rule in policy.rules]
@@ -72,12 +77,14 @@ class Selector:
         tests = cache(test)
         for index, (rule, conditions) in enumerate(zip(policy.rules, rules, strict=True)):
             plans = tuple(Plan(rule, limit) for limit in rule.limits)
+            last = (rule.when,) if rule.when else ()
             if not conditions:
-                self._always.append(_Entry(index, plans, rule.choices, ()))
+                unfiled = self._unfiled if last else self._always
+                unfiled.append(_Entry(index, plans, rule.choices, last))
                 continue
             _, own, filed = min((_file(*pair, shared) for pair in conditions), key=itemgetter(0))
             others = tuple(tests(condition) for condition, _ in conditions if condition is not own)
-            entry = _Entry(index, plans, rule.choices, others)
+            entry = _Entry(index, plans, rule.choices, (*others, *last))
             for place, accepts in filed:
                 self._lookup(own.dimension).add(place, accepts, entry)
         for dimension in self._dimensions.values():
@@ -93,10 +100,10 @@ class Selector:
 
     def select(self, facts: Facts) -> Sequence[Plan]:
         """The limits that apply, in the policy's order."""
-        found = list(self._always)
+        found = [*self._always, *(entry for entry in self._unfiled if entry.applies(facts))]
         for name, dimension in self._dimensions.items():
             filed = dimension.find_of_groups(facts) if name == GROUP else dimension.find(facts)
-            found += [entry for entry in filed if all(accepts(facts) for accepts in entry.tests)]
+            found += [entry for entry in filed if entry.applies(facts)]
         found.sort(key=attrgetter("index"))
         if self._choosing:
             found = _chosen(found)

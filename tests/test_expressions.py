@@ -1,5 +1,6 @@
 """Expressions of RE2, searched one by one and all at once."""
 
+import sys
 import time
 
 import pytest
@@ -43,9 +44,54 @@ def test_no_value_takes_long() -> None:
     assert time.perf_counter() - began < 5
 
 
-def test_undecodable_bytes_are_searched_as_they_are() -> None:
-    assert search("b$")("a\udcffb")
-    assert not search("^a.b$")("a\udcffb")
+@pytest.mark.parametrize("code", [0xDCFF, 0xDCE4, 0xD800])
+def test_each_undecodable_byte_is_one_character_that_a_dot_matches(code: int) -> None:
+    """As in Go: U+FFFD. So is what JSON can write and UTF-8 cannot."""
+    odd = chr(code)
+    for expression in ("b$", "^a.b$", "^a[^x]b$", r"^a\x{FFFD}b$"):
+        assert search(expression)(f"a{odd}b")
+        assert Expressions([expression]).find(f"a{odd}b") == [expression]
+    assert search("^...$")(f"{odd}b{odd}")
+    assert not search("^.$")(f"{odd}{odd}")
+
+
+LARGE = (r"^[\pL\pN]{1,64}-%d$", r"^[\pL\pN_.-]{1,100}@t%d$")
+"""Sixteen of them are more than one automaton has memory for."""
+
+
+def test_large_expressions_are_spread_over_several_automata() -> None:
+    expressions = [pattern % number for number in range(8) for pattern in LARGE]
+    found = Expressions([*expressions, "^z$"])
+    assert found.find("zoë-6") == [LARGE[0] % 6]
+    assert found.find("zo.ë@t7") == [LARGE[1] % 7]
+    assert found.find("z") == ["^z$"]
+
+
+def test_automata_are_halved_where_memory_ends_before_it_was_thought_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what is too large for one by itself is searched alone."""
+    monkeypatch.setattr("limiter.expressions.MEMORY", 4 * 1024 * 1024)
+    monkeypatch.setattr("limiter.expressions.INSTRUCTIONS", sys.maxsize)
+    huge = r"^\pL{1,70}=0$"
+    found = Expressions([huge, *(rf"^\pL{{1,15}}-{number}$" for number in range(12))])
+    assert found.find("zoë-11") == [r"^\pL{1,15}-11$"]
+    assert found.find("zoë=0") == [huge]
+    assert found.find("zoë=1") == []
+
+
+def test_a_policy_has_compiled_its_expressions_before_the_first_request() -> None:
+    """The first request is as quick as the next, and nothing that can fail is left to it."""
+    window = Window("fixed", 1, "minute")
+    rules = [
+        Rule(
+            (Limit(str(number), "requests", 1, window),),
+            (Condition("header:x", regexes=(LARGE[0] % number,)), Condition("model", regexes=("^m",))),
+        )
+        for number in range(8)
+    ]
+    selector = Selector(Policy(tuple(rules)))
+    began = time.perf_counter()
+    assert [plan.limit.name for plan in selector.select(Facts(headers={"x": "zoë-3"}, model="m"))] == ["3"]
+    assert time.perf_counter() - began < 0.1
 
 
 def _selected(rules: list[Rule], value: str) -> list[str]:

@@ -115,6 +115,7 @@ def _idle(policy: Policy, named: Mapping[str, Named]) -> Iterator[Notice]:
             scope = (
                 rule.ledger,
                 rule.choices,
+                rule.when,
                 limit.key,
                 limit.only,
                 limit.meter,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from limiter.config.amounts import TOLD, Amount
+from limiter.higress.values import MODEL
 from limiter.kong.functions import LUA
 from limiter.meters import ASKED, NANO, UNIT
 from limiter.rules import Condition, Limit, Policy, Rule
@@ -17,13 +18,21 @@ def _header(name: str) -> str:
     return f"header:{name.lower()}"
 
 
+GATEWAYS: Mapping[str, str] = {":authority": "host", ":path": "path", ":method": "method", MODEL: "model"}
+"""What Higress has under the names of headers, and is no header here."""
+
+
+def _higress_header(name: str) -> str:
+    return GATEWAYS.get(name.lower()) or _header(name)
+
+
 def _presence(what: str) -> str:
     kind, _, name = what.partition(":")
-    return f"{'query' if kind == 'param' else kind}:{name.lower() if kind == 'header' else name}"
+    return f"query:{name}" if kind == "param" else _higress_header(name)
 
 
 KINDS: Mapping[str, Callable[[str], str]] = {
-    "higress-header": _header,
+    "higress-header": _higress_header,
     "higress-param": lambda name: f"query:{name}",
     "higress-cookie": lambda name: f"cookie:{name}",
     "higress-cookie-part": lambda name: f"cookie:{name}",
@@ -88,6 +97,8 @@ def remarks(policy: Policy) -> list[str]:
 def _of_rule(rule: Rule) -> Iterator[str]:
     if rule.choices:
         yield "only where no limit before it takes the request"
+    if rule.when:
+        yield f"only where {rule.when}"
     if rule.voice:
         yield f"refuses and tells as {rule.voice}"
     if rule.ledger and rule.ledger.store:
@@ -115,6 +126,8 @@ def _of_limit(limit: Limit) -> Iterator[str]:
         kind, _, inner = name.partition(":")
         if kind == "higress-ip" and inner.startswith("from-header-"):
             yield f"reads the address from the header {inner.removeprefix('from-header-')} of a trusted peer"
+        if kind == "higress-header" and inner.lower() == ":path":
+            yield "takes the path with its query"
 
 
 def _of_function(limit: Limit) -> bool:

@@ -138,7 +138,7 @@ def _field(name: str) -> Callable[[Facts], str | None]:
 
 
 def _model(facts: Facts) -> str | None:
-    """The model that the body names, as the gateway overwrites what clients say of it. A trusted gateway knows better."""
+    """What a trusted peer says, else the model that is asked for: the gateway overwrites what clients say of it."""
     told = _first(facts, MODEL)
     if facts.model and (told is None or not facts.trusted):
         return _SURROGATE.sub("\ufffd", facts.model)

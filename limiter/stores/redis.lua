@@ -60,10 +60,11 @@ local function ending(charge)
 end
 
 -- The counter of a charge. One that some other program has left without an end gets one: it would refuse for ever. And
--- one that it lets end too early lives on.
+-- one that it lets end too early lives on. A charge that knows of no end only looks.
 local function of(charge)
   local key = KEYS[charge[KEY]]
   local counter = find(key)
+  if counter and counter.endless and charge[EXPIRES_AT] == 0 and charge[TTL] == 0 then return counter end
   if counter and counter.endless then
     counter.endless, counter.ends, counter.mended = nil, ending(charge), true
     if counter.ends <= now then

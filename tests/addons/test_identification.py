@@ -48,7 +48,7 @@ def test_credentials_for_the_proxy_go_no_further_whoever_they_are_of() -> None:
 def test_an_anonymous_consumer_is_the_last_resort() -> None:
     anonymous = Passing(who=Who(name="anonymous", id="0"))
     flow = tflow.tflow()
-    ROUTED.put(flow, Routed(anonymous, "/"))
+    ROUTED.put(flow, Routed(anonymous, "/", Ask("GET", "http", "localhost", 80, "/", ())))
     alice = Consumer(id="1", username="alice", keys=(Credential(id="k", digest="0123456789abcdef"),))
     facts = Facts(credential="0123456789abcdef")
     assert Identification().identified(flow, facts, Roll((alice,))).consumer == "alice"

@@ -139,6 +139,36 @@ def test_mended_a_clients_own_word_for_its_consumer_does_not_count() -> None:
     assert key(text, facts(("x-mse-consumer", "bob"), consumer="ann")).endswith(":ann")
 
 
+@pytest.mark.parametrize("kind", ["limit_by_header", "limit_by_per_header"])
+@pytest.mark.parametrize("accepted", ["ann", "regexp:^a", "regexp:^[^-]*$", "*"])
+def test_mended_nor_does_it_where_items_ask_for_the_header(kind: str, accepted: str) -> None:
+    if (kind == "limit_by_header") != (accepted == "ann"):
+        return
+    text = plugin(f"{kind}: X-MSE-Consumer, limit_keys: [{{key: '{accepted}', token_per_day: 1}}]")
+    assert keys(text, facts(("x-mse-consumer", "ann"), trusted=False)) == []
+    assert key(text, facts(("x-mse-consumer", "bob"), consumer="ann")) == f"{kind}:86400:X-MSE-Consumer:ann"
+
+
+@pytest.mark.parametrize("expression", ["^.+$", "^[^-]+$"])
+def test_kept_a_byte_that_is_no_text_is_a_character_to_expressions_and_itself_in_keys(expression: str) -> None:
+    param = plugin(f"limit_by_per_param: k, limit_keys: [{{key: 'regexp:{expression}', token_per_day: 1}}]")
+    assert key(param, facts(target="/?k=a%FF")).encode("utf-8", "surrogateescape").endswith(b":k:a\xff")
+    header = plugin(f"limit_by_per_header: x, limit_keys: [{{key: 'regexp:{expression}', token_per_day: 1}}]")
+    assert key(header, facts(("x", "a\udcff"))).encode("utf-8", "surrogateescape").endswith(b":x:a\xff")
+
+
+def test_kept_what_a_gateway_reads_like_headers_has_the_same_keys() -> None:
+    text = plugin("""
+        limit_by_header: ':method', limit_keys: [{key: GET, token_per_day: 1}]
+        limit_by_per_header: x-higress-llm-model, limit_keys: [{key: '*', token_per_day: 1}]
+        limit_by_header: ':authority', limit_keys: [{key: 'h:8080', token_per_day: 1}]
+    """)
+    assert parse(text, "a.yaml").warnings == ()
+    assert key(text, facts(method="GET")) == "limit_by_header:86400::method:GET"
+    assert key(text, facts(method="POST", model="m")) == "limit_by_per_header:86400:x-higress-llm-model:m"
+    assert key(text, facts(("host", "h:8080"))) == "limit_by_header:86400::authority:h:8080"
+
+
 async def test_mended_a_cookie_without_an_equals_sign_does_not_lift_all_limits(side: Make) -> None:
     ours = side("""rule_name: r
 rule_items:

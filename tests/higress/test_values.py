@@ -23,6 +23,41 @@ def test_the_first_of_repeated_headers_counts_whatever_its_case() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "value"), [(":authority", "h:8080"), (":PATH", "/v1/chat/completions?a=1"), (":method", "POST")]
+)
+def test_parts_of_a_request_are_headers_to_a_gateway(name: str, value: str) -> None:
+    request = facts(("host", "h:8080"), target="/v1/chat/completions?a=1", method="POST")
+    assert reader(f"higress-header:{name}")(request) == value
+    assert reader(f"higress-has:header:{name}")(request) == "yes"
+
+
+def test_without_a_host_field_the_authority_is_the_host_that_is_called() -> None:
+    assert read("higress-header::authority") == "api.openai.com"
+
+
+@pytest.mark.parametrize(
+    ("told", "trusted", "model", "value"),
+    [
+        (None, True, "m", "m"),
+        (None, False, "m", "m"),
+        ("other", True, "m", "other"),
+        ("other", False, "m", "m"),
+        ("other", False, "", "other"),
+        (None, False, "", None),
+        (None, False, "m\ud800", "m\ufffd"),
+    ],
+)
+def test_the_header_of_the_model_is_what_the_gateway_would_set(
+    told: str | None, trusted: bool, model: str, value: str | None
+) -> None:
+    """What a client says of it itself does not count, where the model is known."""
+    fields = [] if told is None else [("x-higress-llm-model", told)]
+    request = facts(*fields, trusted=trusted, model=model)
+    assert reader("higress-header:X-Higress-LLM-Model")(request) == (value or "")
+    assert reader("higress-has:header:x-higress-llm-model")(request) == ("" if value is None else "yes")
+
+
+@pytest.mark.parametrize(
     ("target", "name", "value"),
     [
         ("/a?apikey=x", "apikey", "x"),

@@ -67,6 +67,16 @@ async def test_quota_headers_where_they_are_asked_for(side: Make, redis: Redis) 
     }
 
 
+async def test_an_upstreams_own_quota_gives_way_where_ours_is_shown(side: Make, redis: Redis) -> None:
+    upstream = tuple((f"x-ratelimit-{name}", "5") for name in ("limit", "remaining", "reset", "limit-requests"))
+    for more, removed in (("", 0), ("show_limit_quota_header: true\n", 3)):
+        ours = side(GLOBAL + more)
+        admission = await ours.admitted()
+        heard = ours.replies.hear(admission.standings, upstream, admission.facts, admission.now)
+        assert heard.removed == {name for name, _ in upstream[:removed]}
+        assert len(heard.fields) == (2 if removed else 0)
+
+
 OVERLAY = """
 rule_name: r
 mode: overlay

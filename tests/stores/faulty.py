@@ -1,11 +1,11 @@
 """A store that fails when told, and what tests of outages do with it."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from limiter.counters import Acquired, Charge, Correction
-from limiter.stores.contract import LEASE, Store, StoreError
+from limiter.stores.contract import LEASE, Store, StoreError, UnsoundError
 from limiter.stores.fallback import FallbackStore, OnError
 from tests.contract.backends import NOON
 
@@ -29,6 +29,8 @@ class Primary:
         self.hanging = False
         self.poison: str | None = None
         """An id that it cannot book."""
+        self.spoilt: set[str] = set()
+        """Keys that hold no counter."""
         self.calls = 0
         self.settled: list[str] = []
         self.running = self.most = 0
@@ -43,7 +45,7 @@ class Primary:
                 self._called.clear()
                 await self._called.wait()
 
-    async def _begin(self, id: str) -> None:
+    async def _begin(self, id: str, charges: Iterable[Charge] = ()) -> None:
         self.calls += 1
         self._called.set()
         if self.hanging:
@@ -55,13 +57,15 @@ class Primary:
                 self.running -= 1
         if self.failing or id == self.poison:
             raise StoreError("out of order")
+        if not self.spoilt.isdisjoint(charge.key for charge in charges):
+            raise UnsoundError("no counter")
 
     def _end(self) -> None:
         if self.forgetful:
             raise StoreError("out of order")
 
     async def acquire(self, id: str, charges: Sequence[Charge], lease: int = LEASE) -> Acquired:
-        await self._begin(id)
+        await self._begin(id, charges)
         acquired = await self.store.acquire(id, charges, lease)
         self._end()
         return acquired
@@ -72,7 +76,7 @@ class Primary:
         self._end()
 
     async def settle(self, id: str, corrections: Sequence[Correction]) -> None:
-        await self._begin(id)
+        await self._begin(id, [item.charge for item in corrections])
         await self.store.settle(id, corrections)
         self.settled.append(id)
         self._end()

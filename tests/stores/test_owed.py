@@ -259,3 +259,58 @@ async def test_closing_waits_no_longer_than_a_call_may_take(
     assert caplog.records[-1].getMessage() == (
         "the store is closed before it has learned of everything: 1 failures, 0 substituted, 0 replayed, 200 lost"
     )
+
+
+@pytest.mark.parametrize("on_error", SUBSTITUTES)
+@pytest.mark.parametrize("take", [0, 20])
+@pytest.mark.parametrize(("later", "booked"), [(9_999, 50), (10_000, 0)])
+async def test_what_belongs_to_an_anchored_window_that_must_be_over_is_not_carried_over(
+    make: Make, primary: Primary, clock: Time, on_error: OnError, take: int, later: int, booked: int
+) -> None:
+    """Or consumption of an outage of many windows would be booked into one."""
+    anchored = Charge("anchored", 100, 1, take, 10_000)
+    store = make(on_error)
+    primary.failing = True
+    acquired = await store.acquire("a", [anchored])
+    await store.settle("a", [Correction(anchored, 50, acquired.readings[0].expires_at), Correction(AFTER, 7)])
+    clock.advance(later)
+    primary.failing = False
+    await even(store)
+    assert await primary.used(anchored) == booked
+    assert await primary.used(AFTER) == 7
+
+
+async def test_one_that_still_runs_is_booked_where_it_ends(make: Make, primary: Primary, clock: Time) -> None:
+    anchored = Charge("anchored", 100, 1, 20, 10_000, hold=True)
+    store = make("allow")
+    primary.failing = True
+    await store.acquire("a", [anchored])
+    clock.advance(10_000)
+    primary.failing = False
+    await even(store)
+    assert await primary.used(anchored) == 0
+    await store.settle("a", [Correction(anchored, 50)])
+    assert await primary.used(anchored) == 50
+
+
+async def test_a_window_begun_late_is_settled_for_as_long_as_it_lasts(
+    make: Make, primary: Primary, clock: Time
+) -> None:
+    anchored = Charge("anchored", 100, 1, 20, 10_000, hold=True)
+    store = make("allow")
+    primary.failing = True
+    await store.acquire("a", [anchored])
+    await store.settle("a", [Correction(anchored, 50)])
+    clock.advance(9_000)
+    settle_there = primary.settle
+
+    async def fails(id: str, corrections: Sequence[Correction]) -> None:
+        clock.advance(5_000)
+        primary.settle = settle_there  # type: ignore[method-assign]
+        raise StoreError("out of order")
+
+    primary.settle = fails  # type: ignore[method-assign]
+    primary.failing = False
+    await even(store)
+    assert clock() == NOON + 14_000
+    assert await primary.used(anchored) == 50

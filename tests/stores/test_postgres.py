@@ -10,7 +10,7 @@ import pytest
 
 from limiter.counters import Charge, Correction
 from limiter.stores import postgres_lane
-from limiter.stores.contract import REMEMBERED, StoreError
+from limiter.stores.contract import REMEMBERED, StoreError, UnsoundError
 from limiter.stores.postgres import PostgresStore
 from tests.contract.backends import NOON, Time
 from tests.stores.postgres_backends import OwnStore, rows, server, settings
@@ -117,7 +117,7 @@ async def test_a_call_that_cannot_be_written_takes_no_other_down(store: OwnStore
     batch = [[CHARGE], [CHARGE, huge], [CHARGE, *sums]]
     calls = [store.acquire(str(number), batch[number % 3]) for number in range(12)]
     outcomes = await asyncio.gather(*calls, return_exceptions=True)
-    assert [isinstance(outcome, StoreError) for outcome in outcomes] == [number % 3 != 0 for number in range(12)]
+    assert [isinstance(outcome, UnsoundError) for outcome in outcomes] == [number % 3 != 0 for number in range(12)]
     assert "a call cannot be written" in str(outcomes[1])
     assert "a counter would pass 64 bits" in str(outcomes[2])
     assert [await used(store, charge) for charge in (CHARGE, huge, sums[0])] == [4, 0, 0]

@@ -101,6 +101,8 @@ async def test_a_user_needs_few_commands_and_the_native_keys(client: Redis, serv
         with pytest.raises(StoreError, match="NOPERM") as caught:
             await store.acquire("b", [CHARGE._replace(key="sk-foreign")])
         assert "sk-foreign" not in str(caught.value)
+        assert "~ai-limit.* beside those of the limits" in str(caught.value)
+        assert {name for name in COMMANDS if name.upper() not in str(caught.value)} == set()
 
 
 async def test_a_user_without_digests_sends_the_script(client: Redis, server: Server) -> None:

@@ -9,8 +9,9 @@ from redis import Redis
 
 from limiter.counters import Charge, Correction
 from limiter.redis_settings import RedisSettings, Timeouts
-from limiter.stores.contract import StoreError
+from limiter.stores.contract import StoreError, UnsoundError
 from limiter.stores.redis_store import RedisStore
+from limiter.stores.view import peek
 from tests.servers import shared
 
 pytestmark = pytest.mark.xdist_group("redis")
@@ -124,6 +125,12 @@ async def test_a_counter_without_an_end_gets_one(store: RedisStore, client: Redi
     assert refused.readings[0].expires_at == client.pexpiretime("key") == refused.now + 60_000
 
 
+async def test_a_counter_without_an_end_is_left_alone_by_who_only_looks(store: RedisStore, client: Redis) -> None:
+    client.set("key", 7)
+    assert (await store.acquire("a", [peek("key")])).readings[0].used == 7
+    assert (client.get("key"), client.pttl("key")) == (b"7", -1)
+
+
 @pytest.mark.parametrize("junk", ["abc", "99.5", "", "1e3", " 1", str(2**53 + 1)])
 async def test_what_is_no_counter_is_an_error_and_left_alone(store: RedisStore, client: Redis, junk: str) -> None:
     client.set("junk", junk)
@@ -144,12 +151,12 @@ async def test_what_is_no_counter_is_an_error_and_left_alone(store: RedisStore, 
 
 async def test_a_counter_never_passes_what_is_exact(store: RedisStore, client: Redis) -> None:
     await store.settle("a", [Correction(fixed("key", take=0), 2**53)])
-    with pytest.raises(StoreError, match="2\\^53"):
+    with pytest.raises(UnsoundError, match="2\\^53"):
         await store.settle("b", [Correction(fixed("other", take=0), 1), Correction(fixed("key", take=0), 1)])
     for charge in (fixed("key", take=2**53 + 1), fixed("key", penalty=2**70)):
-        with pytest.raises(StoreError, match="beyond 2\\^53"):
+        with pytest.raises(UnsoundError, match="beyond 2\\^53"):
             await store.acquire("c", [charge])
-    with pytest.raises(StoreError, match="64 bits"):
+    with pytest.raises(UnsoundError, match="64 bits"):
         await store.acquire("c", [fixed("key", expires_at=2**70)])
     assert (client.get("key"), client.get("other")) == (str(2**53).encode(), None)
 

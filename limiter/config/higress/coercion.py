@@ -7,7 +7,6 @@ import json
 from decimal import Decimal
 from typing import Any
 
-
 DIGITS = 18
 """Longer numbers overflow at the gateway. Here they are one that no field takes."""
 

@@ -7,7 +7,7 @@ from limiter.config.higress.plugin import ANY, EXPRESSION, Item, Key
 from limiter.config.higress.resource import Match
 from limiter.config.higress.servers import without_registry
 from limiter.config.notices import Steps
-from limiter.expressions import search
+from limiter.expressions import takes_nothing
 from limiter.higress.values import PRESENT, written
 from limiter.rules import Condition
 from limiter.settings import Settings
@@ -40,7 +40,7 @@ def accepting(item: Item, key: Key, *, overlay: bool) -> tuple[Condition, ...]:
     expression = key.text.removeprefix(EXPRESSION)
     # A value that is the key itself matches it as well: the gateway looks keys up before it searches.
     matching = Condition(read, frozenset({key.text}), regexes=(expression,))
-    return (matching, _given(item, read)) if search(expression)("") else (matching,)
+    return (matching, _given(item, read)) if takes_nothing(expression) else (matching,)
 
 
 def _given(item: Item, read: str) -> Condition:

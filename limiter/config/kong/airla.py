@@ -92,6 +92,7 @@ class _Work:
                 (*choices, *part.choices),
                 voice,
                 self._ledgers.setdefault(ledger, ledger),
+                instance.when,
             )
             for part in parts
         ]

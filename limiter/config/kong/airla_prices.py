@@ -17,7 +17,7 @@ PRICES = ("input_cost", "output_cost")
 def proxying(declaration: Declaration) -> Iterator[Proxying]:
     """Prices, by the plugins that have them."""
     for name in ("ai-proxy-advanced", "ai-proxy"):
-        for plugin, conditions, _ in precedence.instances(declaration, name):
+        for plugin, conditions, *_ in precedence.instances(declaration, name):
             targets: list[Target] = []
             free: list[tuple[str, str]] = []
             for target in plugin.config["targets"]:

@@ -7,6 +7,8 @@ from typing import Any
 
 from limiter.config.documents import Document
 from limiter.config.notices import Notice, Place, Steps, field_name
+from limiter.kong.conditions.condition import Expression
+from limiter.kong.conditions.entities import Entities
 from limiter.kong.entities import GLOBAL, Consumer, Gateway, Group, Route, Scope, Service
 
 Record = Mapping[str, Any]
@@ -46,6 +48,7 @@ class Plugin:
     scope: Scope = GLOBAL
     instance_name: str = ""
     tags: tuple[str, ...] = ()
+    condition: Expression | None = None
     source: Source = field(compare=False)
 
     @property
@@ -70,6 +73,11 @@ class Declaration:
     def of(self, name: str) -> tuple[Plugin, ...]:
         """The instances of the plugin called `name`."""
         return tuple(plugin for plugin in self.plugins if plugin.name == name)
+
+    @cached_property
+    def entities(self) -> Entities:
+        """As conditions of plugins read them."""
+        return Entities.of(self.gateway)
 
     @cached_property
     def services_by_id(self) -> Mapping[str, Service]:

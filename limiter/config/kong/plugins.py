@@ -8,18 +8,30 @@ from limiter.config.kong import ids
 from limiter.config.kong.declaration import Plugin
 from limiter.config.kong.entity_schemas import FOREIGN, PARTIAL, PLUGIN
 from limiter.config.kong.entries import Entry
-from limiter.config.kong.plugin_schemas import AI_PROXIES, AIRLA, PLUGINS, PROTOCOLS, PluginSchema, deprecations, unused
+from limiter.config.kong.plugin_schemas import (
+    AI_PROXIES,
+    AIRLA,
+    PLUGINS,
+    PROTOCOLS,
+    RRL,
+    PluginSchema,
+    deprecations,
+    unused,
+)
 from limiter.config.kong.precedence import LEVELS, parts
 from limiter.config.kong.reading import Reader, texts
 from limiter.config.kong.references import References
 from limiter.config.kong.schema import Violation
 from limiter.config.kong.shapes import items, mapping
+from limiter.kong.conditions.condition import Expression
 from limiter.kong.entities import Scope
 
 FORWARDED = "only its providers, models and prices are used: requests go on as clients send them, to the service's host"
 FAMILIES = (frozenset({"http", "https"}), frozenset({"grpc", "grpcs"}))
 """Protocols that requests are told apart by; a plugin's own do not."""
 ALIKE = "does not tell requests apart: the plugin runs for those of HTTP and of gRPC, as in Kong, where routes do it"
+CONDITIONAL = (AIRLA, RRL)
+"""Plugins whose `condition` is evaluated. Without an error the others would run where they must not."""
 UNCOUNTED = "has no effect here: costs are counted by input_cost and output_cost alone"
 PARTIAL_PATH = "config.redis"
 """Where a partial belongs."""
@@ -67,7 +79,8 @@ class _Plugins:
             consumer=named.get("consumer", ""),
             group=named.get("consumer_group", ""),
         )
-        wrong = [*_misplaced(named, schema, scope), *_protocols(record)]
+        condition, unmet = _condition(str(name), record["condition"])
+        wrong = [*_misplaced(named, schema, scope), *_protocols(record), *unmet]
         config = self._config(entry, str(name), schema, wrong, scope)
         if config is None or wrong or not record["enabled"] or not self._only(entry, str(name), scope):
             return None
@@ -85,6 +98,7 @@ class _Plugins:
             scope=scope,
             instance_name=instance_name,
             tags=texts(record["tags"]),
+            condition=condition,
             source=entry.source,
         )
 
@@ -103,9 +117,6 @@ class _Plugins:
                     message = f"{name}: config.{old} is deprecated, please use {new} instead (deprecated after 4.0)"
                     self._warn(entry, message, "config", old)
             config = schema.renewed(config)
-        if entry.data.get("condition"):
-            text = "conditions are not evaluated here: leave it out, or say it by scope and matchers"
-            wrong.append(Violation(("condition",), "condition", text))
         if name == AIRLA and not scope.group and isinstance(config, dict) and config.get("llm_providers"):
             wrong += _group_identifier(config)
         reading = self._reader.examined(entry, schema.schema, config, "config")
@@ -159,6 +170,18 @@ def _misplaced(named: Mapping[str, str], schema: PluginSchema, scope: Scope) -> 
             yield Violation((key,), key, "value must be null")
     if parts(scope) not in LEVELS:
         yield Violation((), "@entity", "only one or none of these fields must be set: 'consumer', 'consumer_group'")
+
+
+def _condition(name: str, text: str | None) -> tuple[Expression | None, list[Violation]]:
+    """The condition of an instance, and what is wrong with it."""
+    if not text:
+        return None, []
+    if name not in CONDITIONAL:
+        return None, [Violation(("condition",), "condition", f"is evaluated for {' and '.join(CONDITIONAL)} only")]
+    try:
+        return Expression.parse(text), []
+    except ValueError as problem:
+        return None, [Violation(("condition",), "condition", str(problem))]
 
 
 def _protocols(record: Mapping[str, Any]) -> Iterator[Violation]:

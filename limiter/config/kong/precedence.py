@@ -7,8 +7,9 @@ https://developer.konghq.com/gateway/entities/plugin/#plugin-precedence
 from typing import NamedTuple
 
 from limiter.config.kong.declaration import Declaration, Plugin
+from limiter.kong.conditions.condition import Met
 from limiter.kong.entities import Scope
-from limiter.rules import Choice, Condition
+from limiter.rules import Choice, Condition, Predicate
 
 LEVELS: tuple[frozenset[str], ...] = tuple(
     map(
@@ -40,6 +41,8 @@ class Instance(NamedTuple):
     """Of its scope; met by requests that the instance is for, if none before it is."""
     choice: Choice
     """Shared by all instances of the plugin, with the rank as option."""
+    when: Predicate | None = None
+    """Its own condition, which a request has to meet as well. Where it does not, no instance runs."""
 
 
 def level(scope: Scope) -> int:
@@ -68,7 +71,12 @@ def instances(declaration: Declaration, name: str) -> tuple[Instance, ...]:
 
     ordered = sorted(declaration.of(name), key=rank)
     return tuple(
-        Instance(plugin, conditions(plugin.scope, declaration), Choice(f"kong:{name}", option))
+        Instance(
+            plugin,
+            conditions(plugin.scope, declaration),
+            Choice(f"kong:{name}", option),
+            Met(plugin.condition, declaration.entities) if plugin.condition else None,
+        )
         for option, plugin in enumerate(ordered)
     )
 

@@ -58,7 +58,7 @@ def rules(declaration: Declaration) -> Adapted:
     problems: list[Notice] = []
     labels: dict[str, int] = {}
     for instance in instances(declaration, NAME):
-        plugin, conditions, choice = instance
+        plugin, conditions, choice, _ = instance
         number = labels[plugin.label] = labels.get(plugin.label, 0) + 1
         label = plugin.label if number == 1 else f"{plugin.label}-{number}"
         try:
@@ -90,7 +90,7 @@ class _Counted(NamedTuple):
 
 
 def _rule(instance: Instance, counted: tuple[_Counted, ...], ledger: Ledger) -> Rule:
-    plugin, conditions, choice = instance
+    plugin, conditions, choice, when = instance
     config = plugin.config
     quotas = tuple(
         Quota(item.limit.name, item.limit.meter.removeprefix(UNIT), item.name, item.period, item.amount)
@@ -100,7 +100,7 @@ def _rule(instance: Instance, counted: tuple[_Counted, ...], ledger: Ledger) -> 
     voice = QuotaVoice(
         config["header_name"].lower(), quotas, hides=config["hide_client_headers"], whole=config["policy"] == "redis"
     )
-    return Rule(tuple(item.limit for item in counted), conditions, (choice,), voice, ledger)
+    return Rule(tuple(item.limit for item in counted), conditions, (choice,), voice, ledger, when)
 
 
 def _counted(label: str, plugin: Plugin) -> Iterator[_Counted]:

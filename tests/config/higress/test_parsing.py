@@ -16,6 +16,7 @@ from limiter.config.higress.coercion import number, text
 from limiter.config.higress.configured import FIELDS
 from limiter.config.higress.items import KINDS
 from limiter.config.higress.thresholds import UNITS
+from limiter.redis_settings import Credentials, RedisSettings
 from limiter.settings import Settings
 
 ODD: st.SearchStrategy[Any] = st.recursive(
@@ -103,6 +104,14 @@ def test_anything_can_be_read(data: dict[str, Any]) -> None:
         (False, 0),
         (None, 0),
         ([1], 0),
+        ("0" * 20 + "7", 7),
+        ("9" * 18, 10**18 - 1),
+        ("9" * 19, 10**18),
+        ("-" + "9" * 19, -(10**18)),
+        ("9" * 5000, 10**18),
+        (Decimal("1e999"), 10**18),
+        (10**30, 10**18),
+        ("--1", 0),
     ],
 )
 def test_numbers_are_read_as_the_gateway_does(value: object, expected: int) -> None:
@@ -133,6 +142,30 @@ def test_a_network_is_read_or_refused(value: str) -> None:
     except ValueError:
         return
     assert found
+
+
+@pytest.mark.parametrize("field", ["token_per_day", "rejected_code", "service_port", "timeout", "database"])
+@pytest.mark.parametrize("value", ["9" * 5000, "-" + "9" * 5000, "'" + "9" * 5000 + "'"])
+def test_numbers_of_any_length_are_refused_at_their_place(field: str, value: str) -> None:
+    config: dict[str, Any] = dict.fromkeys(("token_per_day", "service_port", "timeout", "database"), "1")
+    config |= {"rejected_code": "429", field: value}
+    written = (
+        "rule_name: r\nglobal_threshold: {token_per_day: %(token_per_day)s}\nrejected_code: %(rejected_code)s\n"
+        "redis: {service_name: r, service_port: %(service_port)s, timeout: %(timeout)s, database: %(database)s}\n"
+    )
+    with pytest.raises(ConfigError, match=f"{field}: found"):
+        parse(written % config, "a.yaml")
+
+
+def test_a_username_of_redis_without_a_password_is_not_sent() -> None:
+    config = "rule_name: r\nglobal_threshold: {token_per_day: 1}\nredis: {service_name: r, username: u}\n"
+    configuration = parse(config, "a.yaml")
+    (warning,) = configuration.warnings
+    assert warning.field == "redis.username"
+    ledger = configuration.policy.rules[0].ledger
+    assert ledger
+    assert isinstance(ledger.store, RedisSettings)
+    assert ledger.store.credentials == Credentials()
 
 
 def test_secrets_of_redis_are_told_to_nobody() -> None:
