@@ -13,6 +13,7 @@ from addons.routing import ROUTED, Routed
 from limiter.app import Running
 from limiter.consumers import TOLD, Roll, Who
 from limiter.facts import Facts
+from limiter.kong.candidates import Ask
 from limiter.kong.entities import Consumer, Credential
 from limiter.kong.passage import Passing
 from limiter.settings import Settings

@@ -59,7 +59,8 @@ class Route:
 class Clients:
     """Makes SDK clients for a route; all of them are closed by `close()`.
 
-    Those of `cohere` and after keep their own rules of when to retry, and always ask the provider's own host.
+    Those of `cohere` and after keep their own rules of when to retry. But for `cohere` and `bedrock` they always ask
+    the provider's own host.
     """
 
     def __init__(self) -> None:
@@ -95,7 +96,8 @@ class Clients:
     def cohere(self, route: Route, key: str = KEY) -> "cohere.ClientV2":
         import cohere
 
-        return cohere.ClientV2(key, httpx_client=self._old_http(route), base_url="https://api.cohere.com")
+        base = route.base or "https://api.cohere.com"
+        return cohere.ClientV2(key, httpx_client=self._old_http(route), base_url=base)
 
     def mistral(self, route: Route, key: str = KEY) -> "mistralai.client.Mistral":
         from mistralai.client import Mistral
@@ -135,11 +137,13 @@ class Clients:
         import boto3
         from botocore.config import Config
 
-        config = Config(
-            proxies={"http": route.proxy, "https": route.proxy}, ignore_configured_endpoint_urls=True, **options
-        )
+        proxies = {"http": route.proxy, "https": route.proxy} if route.proxy else {}
+        config = Config(proxies=proxies, ignore_configured_endpoint_urls=True, **options)
         client = boto3.Session("AKIATEST", "secret", region_name="us-east-1").client(
-            "bedrock-runtime", config=config, verify=str(route.ca_file)
+            "bedrock-runtime",
+            config=config,
+            endpoint_url=route.base or None,
+            verify=str(route.ca_file) if route.ca_file else True,
         )
         self._stack.callback(client.close)
         return client

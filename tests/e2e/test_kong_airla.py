@@ -8,6 +8,7 @@ from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
+import anthropic
 import httpx2
 import openai
 import pytest
@@ -29,6 +30,12 @@ SETTLED = r"tokens, \$"
 COUNT = (CONFIGS / "request-prompt-count-function.yaml").read_text()
 TWICE = "local usage = kong.log.serialize().ai.proxy.usage\nreturn usage.total_tokens * 2"
 KEYED = {"name": "key-auth", "config": {"hide_credentials": True}}
+BEDROCK = "bedrock-runtime.us-east-1.amazonaws.com"
+CONDITION = {
+    "condition": 'http.headers.x_team == "research" && route.name == "condition" && net.protocol == "http"'
+    ' && http.host == "127.0.0.1" && http.path_segments[0] == "condition" && http.queries.none == null'
+}
+"""What a request asks for before it is sent on to its service."""
 STD = {"limit": [100, 1000], "window_size": [60, 3600]}
 
 
@@ -65,6 +72,7 @@ def declaration(upstream: Upstream, redis_port: int, cache_port: int) -> str:
     both["config"]["policies"][0]["match"][1]["values"] = ["dora"]
     costs = yaml.safe_load((CONFIGS / "cookbook-llm-cost-optimization.yaml").read_text())
     workshop = yaml.safe_load((CONFIGS / "workshop-two-consumers.yaml").read_text())
+    claude = yaml.safe_load((CONFIGS / "cookbook-claude-code-sso.yaml").read_text())
     names = ("llm-provider-rate-limiting", "header-rate-limiting", "llm-model-rate-limiting", "ip-rate-limiting",
              "llm-provider-policy-based-rate-limiting", "path-rate-limiting")  # fmt: skip
     counting = airla(llm_providers=[{"name": "requestPrompt", **STD}], request_prompt_count_function=prompt)
@@ -76,6 +84,7 @@ def declaration(upstream: Upstream, redis_port: int, cache_port: int) -> str:
         "costs": [KEYED, *costs["services"][0]["routes"][0]["plugins"][1:]],
         "group": [KEYED, example("consumer-group-rate-limiting")],
         "both": [KEYED, both],
+        "condition": [airla(llm_providers=[{"name": "openai", "limit": [1], "window_size": [60]}]) | CONDITION],
     }
     echo = f"http://localhost:{upstream.http_port}"
     services = [
@@ -86,14 +95,25 @@ def declaration(upstream: Upstream, redis_port: int, cache_port: int) -> str:
             "url": upstream.https_url,
             "routes": [_route("function", [function]), _route("cloud", [cloud])],
         },
+        {"name": "anthropic", "url": "https://api.anthropic.com", "routes": [_route("claude", [KEYED])]},
+        {"name": "bedrock", "url": f"https://{BEDROCK}", "routes": [_route("bedrock", [KEYED])]},
     ]
     consumers = [
         *workshop["consumers"],
         *costs["consumers"],
         {"username": "carl", "groups": [{"name": "gold"}], "keyauth_credentials": [{"key": "carl-key"}]},
         {"username": "dora", "keyauth_credentials": [{"key": "dora-key"}]},
+        {"username": "eve", "groups": [{"name": "standard"}], "keyauth_credentials": [{"key": "eve-key"}]},
+        {"username": "finn", "groups": [{"name": "standard"}], "keyauth_credentials": [{"key": "finn-key"}]},
+        {"username": "gail", "groups": [{"name": "power"}], "keyauth_credentials": [{"key": "gail-key"}]},
+        # As the workshop's first consumer before it went from Bedrock to OpenAI.
+        {
+            "username": "consumer0",
+            "keyauth_credentials": [{"key": "bedrock-key"}],
+            "plugins": [airla(llm_providers=[{"name": "bedrock", "limit": [500], "window_size": [60]}])],
+        },
     ]
-    groups = [*costs["consumer_groups"], {"name": "gold"}]
+    groups = [*costs["consumer_groups"], *claude["consumer_groups"], {"name": "gold"}]
     kong = {"_format_version": "3.0", "services": services, "consumers": consumers, "consumer_groups": groups}
     urls = {"openai": upstream.http_url, "cohere": upstream.https_url, "other": echo}
     hosts = [{"host": url.partition("//")[2], "provider": name} for name, url in urls.items()]
@@ -165,7 +185,7 @@ def _caller(gateway: Proxy, clients: Clients, upstream: Upstream) -> Any:
     return lambda route: Caller(gateway, clients, route)
 
 
-def told(response: httpx2.Response) -> dict[str, str]:
+def told(response: Any) -> dict[str, str]:
     """The limit headers, without their common beginning."""
     return {name.removeprefix(PREFIX): value for name, value in response.headers.items() if name.startswith(PREFIX)}
 
@@ -194,30 +214,98 @@ def test_a_provider_s_limits(caller: Any, upstream: Upstream) -> None:
 
 
 @pytest.mark.parametrize("route", ["function", "cloud"])
-def test_the_how_to_s_function(gateway: Proxy, upstream: Upstream, cache: Guarded, route: str) -> None:
-    """Its own check, counted in Redis: a first request passes whatever its header says, a second does not.
+def test_the_how_to_s_function(
+    gateway: Proxy, clients: Clients, upstream: Upstream, cache: Guarded, route: str
+) -> None:
+    """Its own check with Cohere's SDK, counted in Redis: a first request passes whatever its header says, a second not.
 
     Also where the Redis is AWS ElastiCache, whose password is a token that IAM made.
     """
+    import cohere
+
     start = len(gateway.log)
-    url = f"{gateway.url}/{route}/v2/chat"
-    body = {"model": "command", "messages": ASK}
-    headers = {"x-prompt-count": "100000", "x-test-usage": "prompt=90,completion=70"}
-    first = httpx2.post(url, json=body, headers=headers)
-    assert first.status_code == 200
+    client = clients.cohere(Route(base=f"{gateway.url}/{route}"))
+
+    def ask(count: str) -> Any:
+        headers = {"x-prompt-count": count, "x-test-usage": "prompt=90,completion=70"}
+        options: Any = {"additional_headers": headers, "max_retries": 0}
+        return client.with_raw_response.chat(model="command", messages=ASK, request_options=options)
+
+    first = ask("100000")
+    assert first.data.usage.tokens.input_tokens == 90
     assert told(first)["limit-minute-cohere"] == "100"
     gateway.wait_log(SETTLED, start=start)
-    second = httpx2.post(url, json=body, headers=headers | {"x-prompt-count": "950000"})
-    assert (second.status_code, second.json()) == (
-        429,
-        {"message": "AI token rate limit exceeded for provider(s): cohere"},
-    )
+    with pytest.raises(cohere.TooManyRequestsError) as refused:
+        ask("950000")
+    assert refused.value.body == {"message": "AI token rate limit exceeded for provider(s): cohere"}
     with shared.standalone().client() as redis:
         assert any(f"kong.route.{route}".encode() in key for key in redis.scan_iter())
     assert len(upstream.exchanges) == 1
     if route == "cloud":
         assert cache.shown
         assert not cache.refused
+
+
+def test_claude_code_s_groups(gateway: Proxy, clients: Clients, upstream: Upstream) -> None:
+    """With Anthropic's SDK: one counter for all of a group, streams included."""
+    client = clients.anthropic(Route(base=f"{gateway.url}/claude"))
+
+    def ask(who: str, *, stream: bool = False) -> Any:
+        start = len(gateway.log)
+        headers = {"apikey": f"{who}-key", "x-test-usage": "prompt=9000,completion=3000"}
+        create = client.messages.with_raw_response.create
+        answer = create(model="claude-sonnet-4-6", max_tokens=99, messages=ASK, extra_headers=headers, stream=stream)
+        answer.http_response.read()
+        gateway.wait_log(SETTLED, start=start)
+        return answer
+
+    assert told(ask("eve"))["remaining-minute-policy-1"] == "20000"
+    assert told(ask("finn", stream=True))["remaining-minute-policy-1"] == "8000"
+    with pytest.raises(anthropic.RateLimitError, match=r"exceeded for provider\(s\): anthropic") as refused:
+        ask("eve")
+    assert told(refused.value.response)["remaining-minute-policy-1"] == "0"
+    assert told(ask("gail"))["remaining-minute-policy-1"] == "100000"
+    assert len(upstream.exchanges) == 3
+
+
+def test_the_workshop_s_first_trace(gateway: Proxy, clients: Clients, upstream: Upstream) -> None:
+    """With boto3: the header fields and the length of the refusal that were published."""
+    import botocore.exceptions
+
+    start = len(gateway.log)
+    client = clients.bedrock(Route(base=f"{gateway.url}/bedrock"), retries={"total_max_attempts": 1})
+
+    def add(params: dict[str, Any], **_: Any) -> None:
+        params["headers"] |= {"apikey": "bedrock-key", "x-test-usage": "prompt=300,completion=275"}
+
+    client.meta.events.register("before-call.bedrock-runtime.Converse", add)
+    call: Any = {"modelId": "amazon.nova-lite-v1:0", "messages": [{"role": "user", "content": [{"text": "hi"}]}]}
+    assert client.converse(**call)["usage"]["totalTokens"] == 575
+    gateway.wait_log(SETTLED, start=start)
+    with pytest.raises(botocore.exceptions.ClientError, match=r"exceeded for provider\(s\): bedrock") as refused:
+        client.converse(**call)
+    metadata = refused.value.response["ResponseMetadata"]
+    fields = metadata["HTTPHeaders"]
+    assert (metadata["HTTPStatusCode"], fields["content-length"]) == (429, "67")
+    assert {name.removeprefix(PREFIX) for name in fields if name.startswith(PREFIX)} == {
+        "limit-minute-bedrock",
+        "remaining-minute-bedrock",
+        "reset-minute-bedrock",
+        "retry-after-minute-bedrock",
+        "reset",
+        "retry-after",
+    }
+    assert (fields[f"{PREFIX}limit-minute-bedrock"], fields[f"{PREFIX}remaining-minute-bedrock"]) == ("500", "0")
+    assert len(upstream.exchanges) == 1
+
+
+def test_a_condition(caller: Any) -> None:
+    """Only requests that meet it are limited, by what they asked the gateway for."""
+    ask = caller("condition").ask
+    assert told(ask(x_team="other")) == {}
+    assert told(ask(x_team="research"))["remaining-minute-openai"] == "1"
+    assert ask(x_team="research").status_code == 429
+    assert ask().status_code == 200
 
 
 def test_grpc_clients_are_told_in_their_own_way(gateway: Proxy, upstream: Upstream) -> None:

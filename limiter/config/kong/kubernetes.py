@@ -25,6 +25,7 @@ PLAIN = {
     "config": "config",
     "instance_name": "instance_name",
     "protocols": "protocols",
+    "condition": "condition",
     "ordering": "ordering",
     "run_on": "run_on",
 }

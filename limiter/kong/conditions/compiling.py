@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from limiter import expressions
 from limiter.kong.conditions import values
-from limiter.kong.conditions.fields import EXPECTED, FIELDS, NAMED, UNKNOWN, Field, Kind
+from limiter.kong.conditions.fields import Field, Kind, field
 from limiter.kong.conditions.syntax import Call, Chain, Index, Items, Literal, Name, Node, Not, Relation, Select
 from limiter.kong.conditions.tokens import ConditionError
 from limiter.kong.conditions.values import Evaluate, Run, Value, decided, element, flag, items, size, text, total
@@ -45,10 +45,8 @@ class Compiler:
     def _of(self, node: Node, *expected: Kind) -> Compiled:
         """Raises: ConditionError: it never has a value of the kinds that are expected."""
         compiled = self._compiled(node)
-        if expected and compiled.kind not in (*expected, "any"):
-            raise ConditionError(
-                node.at, f"found a value of the type {compiled.kind}, expected {' or '.join(expected)}"
-            )
+        if expected:
+            _check(compiled, node, expected)
         return compiled
 
     def _compiled(self, node: Node) -> Compiled:
@@ -78,7 +76,7 @@ class Compiler:
                 whole, place = self._of(of, "list").evaluate, self._of(index, "int").evaluate
                 return Compiled("any", lambda run: element(whole(run), place(run)))
         kind, read = self._field(node)
-        return Compiled(kind, lambda run: read(run.facts, run.entities))
+        return Compiled(kind, lambda run: run.read(read))
 
     def _not(self, node: Not) -> Compiled:
         operand = self._of(node.of, "bool").evaluate
@@ -105,7 +103,7 @@ class Compiler:
         found = self._of(relation.first)
         for operator, node in relation.others:
             if operator in ORDERING:
-                self._of(relation.first, *ORDERED)
+                _check(found, relation.first, ORDERED)
             expected = ("list",) if operator == "in" else _like(found, ORDERED) if operator in ORDERING else ()
             other = self._of(node, *expected)
             found = Compiled("bool", _compared(operator, found.evaluate, other.evaluate))
@@ -139,7 +137,7 @@ class Compiler:
         if not isinstance(node, Select | Index):
             raise ConditionError(node.at, "has() takes the name of a field")
         read = self._field(node).read
-        return Compiled("bool", lambda run: read(run.facts, run.entities) is not None)
+        return Compiled("bool", lambda run: run.read(read) is not None)
 
     def _size(self, node: Node) -> Compiled:
         evaluate = self._of(node, "string", "list").evaluate
@@ -187,18 +185,18 @@ class Compiler:
         parts, root = _parts(node)
         if root is None or root.name in self._variables:
             raise ConditionError(node.at, "only fields of a request have parts")
-        dotted = ".".join(parts)
-        for beginning, why in UNKNOWN.items():
-            if f"{dotted}.".startswith(f"{beginning}."):
-                raise ConditionError(root.at, f"found {dotted}: {why}")
-        *group, name = parts
-        field = FIELDS.get(dotted)
-        if field is None and ".".join(group) in NAMED:
-            field = NAMED[".".join(group)](name)
-        if field is None:
-            raise ConditionError(root.at, f"found the unknown field {dotted}, expected one of {EXPECTED}")
-        self.named.append(dotted)
-        return field
+        try:
+            found = field(parts)
+        except ValueError as problem:
+            raise ConditionError(root.at, str(problem)) from None
+        self.named.append(".".join(parts))
+        return found
+
+
+def _check(compiled: Compiled, node: Node, expected: Sequence[Kind]) -> None:
+    if compiled.kind not in (*expected, "any"):
+        kinds = " or ".join(expected)
+        raise ConditionError(node.at, f"found a value of the type {compiled.kind}, expected {kinds}")
 
 
 def _unknown(call: Call) -> ConditionError:

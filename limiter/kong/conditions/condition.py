@@ -62,4 +62,7 @@ class Met:
 
     def __str__(self) -> str:
         """In one line, and without secrets."""
-        return "a condition on secrets is met" if self.expression.secret else " ".join(self.expression.text.split())
+        if self.expression.secret:
+            return "a condition on secrets is met"
+        words = " ".join(self.expression.text.split())
+        return "".join(letter if letter.isprintable() else "?" for letter in words)

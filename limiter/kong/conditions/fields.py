@@ -3,7 +3,7 @@
 https://developer.konghq.com/gateway/plugins/expressions/
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -88,7 +88,7 @@ def _underscored(name: str) -> str:
 
 def _headers(name: str) -> Callable[[Facts], tuple[str, ...]]:
     wanted = _underscored(name)
-    return lambda facts: tuple(value for field, value in facts.fields if _underscored(field) == wanted)
+    return lambda facts: tuple(value for key, value in facts.fields if _underscored(key) == wanted)
 
 
 def _queries(name: str) -> Callable[[Facts], tuple[str, ...]]:
@@ -126,3 +126,21 @@ UNKNOWN: Mapping[str, str] = {
 }
 """What Kong knows and this program does not, by the beginnings of fields."""
 EXPECTED = ", ".join((*FIELDS, *(f"{name}.NAME" for name in NAMED)))
+
+
+def field(parts: Sequence[str]) -> Field:
+    """The field whose name has these parts.
+
+    Raises:
+        ValueError: there is none, or not here.
+    """
+    dotted = ".".join(parts)
+    for beginning, why in UNKNOWN.items():
+        if f"{dotted}.".startswith(f"{beginning}."):
+            raise ValueError(f"found {dotted}: {why}")
+    if dotted in FIELDS:
+        return FIELDS[dotted]
+    *group, name = parts
+    if ".".join(group) in NAMED:
+        return NAMED[".".join(group)](name)
+    raise ValueError(f"found the unknown field {dotted}, expected one of {EXPECTED}")

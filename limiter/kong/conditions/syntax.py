@@ -12,28 +12,6 @@ LONGEST_CHAIN = 24
 LARGEST = 2**63 - 1
 RELATIONS = frozenset({"==", "!=", "<", "<=", ">", ">=", "in"})
 CONSTANTS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
-UNSUPPORTED = frozenset(
-    [
-        "as",
-        "break",
-        "const",
-        "continue",
-        "else",
-        "for",
-        "function",
-        "if",
-        "import",
-        "let",
-        "loop",
-        "package",
-        "namespace",
-        "return",
-        "var",
-        "void",
-        "while",
-    ]
-)
-"""Words that CEL reserves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,9 +171,9 @@ class _Parser:
             at = self._word.at
             if self._skip("."):
                 name = self._name()
-                node = Call(node, name, self._arguments(")"), at) if self._skip("(") else Select(node, name, at)
+                node = Call(node, name, self._arguments(")"), at) if self._skip("(") else Select(node, name, node.at)
             elif self._skip("["):
-                node = Index(node, self._expression(), at)
+                node = Index(node, self._expression(), node.at)
                 self._expect("]")
             else:
                 return node
@@ -229,7 +207,7 @@ class _Parser:
         word = self._take()
         if word.text in CONSTANTS:
             return Literal(CONSTANTS[word.text], word.at)
-        if word.text in UNSUPPORTED or word.text == "in":
+        if word.text == "in":
             raise ConditionError(word.at, f"found {word}, expected a value")
         if self._skip("("):
             return Call(None, word.text, self._arguments(")"), word.at)

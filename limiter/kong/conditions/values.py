@@ -15,6 +15,10 @@ PIECE = 64
 LARGEST = 2**63
 
 
+FEW = 8
+"""Header fields that are one step."""
+
+
 class Failed(Exception):  # noqa: N818 no error of the program
     """An expression has no value for this request."""
 
@@ -34,6 +38,12 @@ class Run:
         self.left -= steps
         if self.left < 0:
             raise Failed("takes too long")
+
+    def read(self, field: "Callable[[Facts, Entities], Value]") -> Value:
+        """A field of the request, which may have to be looked for in all of its head."""
+        facts = self.facts
+        self.spend(1 + (len(facts.target) + len(facts.path)) // PIECE + len(facts.fields) // FEW)
+        return field(facts, self.entities)
 
 
 type Evaluate = Callable[[Run], Value]
