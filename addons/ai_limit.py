@@ -102,7 +102,7 @@ class AiLimit:
     @refuses_on_bug
     async def requestheaders(self, flow: http.HTTPFlow) -> None:
         if not flow.response:
-            self._enforcing().recognise(flow)
+            await self._enforcing().recognise(flow)
 
     @refuses_on_bug
     async def request(self, flow: http.HTTPFlow) -> None:

@@ -13,7 +13,7 @@ from addons.attachments import Attachment
 from addons.background import Background
 from addons.exchange import EXCHANGES, Exchange, Followed
 from addons.functions import Functions
-from addons.identification import Identification, ask_for_credentials
+from addons.identification import ASKED, Identification
 from addons.polls import Poll
 from addons.routing import route
 from addons.sessions import open_session
@@ -23,7 +23,6 @@ from limiter.bookings import UnservedError
 from limiter.decisions import Refusal, Standing, Unpriced
 from limiter.engine import count_nothing
 from limiter.facts import Facts
-from limiter.identity import credential
 from limiter.meters import Usage
 from limiter.refusals import failure
 from limiter.stores.contract import StoreError
@@ -52,39 +51,58 @@ class Enforcement:
         self._functions = functions
         self._said: dict[str, float] = {}
 
-    def recognise(self, flow: http.HTTPFlow) -> None:
-        """On the request's headers: large bodies that are not metered are passed on as they come."""
+    async def recognise(self, flow: http.HTTPFlow) -> None:
+        """On the request's headers: where it goes, and who may send it. What need not be read passes as it comes."""
+        found = self._arrived(flow)
+        if isinstance(found, Endpoint) and not (found.metered or found.protocol):
+            found = await self._free(flow, found)
+        if isinstance(found, Answer):
+            flow.request.stream = False  # A streamed request cannot be answered.
+            give(flow, found)
+        elif found is not None:
+            ENDPOINTS.put(flow, found)
+            flow.request.stream = False  # `stream_large_bodies` would forward the body before anything is decided.
+        elif _is_large(flow.request.headers):
+            flow.request.stream = True
+
+    def _arrived(self, flow: http.HTTPFlow) -> Endpoint | Answer | None:
+        """What the request calls, once it is on its way; None: nothing that is known."""
         running = self._app.running
+        settings = running.configuration.settings
+        endpoint = endpoint_of(flow.request, fields(flow.request.headers), running.directory)
         shown = fields_of(flow.request.headers) if running.passage else ()
-        self._identification.arrive(flow, running)
-        headers = fields(flow.request.headers)
-        endpoint = endpoint_of(flow.request, headers, running.directory)
+        if endpoint is not None or running.passage or running.roll:
+            self._identification.arrive(flow, running)
         if running.passage:
             objection = route(flow, running.passage, shown, endpoint, self._identification.proven(flow))
             if objection is not None:
-                flow.request.stream = False  # A streamed request cannot be answered.
-                give(flow, objection)
-                return
-            headers = fields(flow.request.headers)
-            endpoint = endpoint_of(flow.request, headers, running.directory)
-        settings = running.configuration.settings
-        stranger = settings.require_consumer and self._identification.is_stranger(flow, settings)
+                return objection
+            endpoint = endpoint_of(flow.request, fields(flow.request.headers), running.directory)
         if endpoint is None:
-            if stranger:
-                ask_for_credentials(flow)
-            elif _is_large(headers):
-                flow.request.stream = True
-            return
-        if "upgrade" in headers and not upgrades(flow.request.method, headers):
+            asked = settings.require_consumer and self._identification.is_stranger(flow, settings)
+            return ASKED if asked else None
+        if "upgrade" in flow.request.headers and not upgrades(flow.request.method, fields(flow.request.headers)):
             # Whatever protocol that leads to, nobody here could read it. Servers answer in plain HTTP without it.
             del flow.request.headers["upgrade"]
-        if endpoint.metered or endpoint.protocol or running.listens:
-            ENDPOINTS.put(flow, endpoint)
-            flow.request.stream = False  # `stream_large_bodies` would forward the body before anything is decided.
-        elif stranger and running.roll.by_key(credential(headers, {}, endpoint.api)) is None:
-            give(flow, failure(Facts(api=endpoint.api), 403, STRANGER))
-        elif _is_large(headers):
-            flow.request.stream = True
+        return endpoint
+
+    async def _free(self, flow: http.HTTPFlow, endpoint: Endpoint) -> Answer | None:
+        """Decides on a call that costs nothing: by who sends it, and by quotas that its answer may have a word on."""
+        running = self._app.running
+        settings = running.configuration.settings
+        if not (settings.require_consumer or running.listens):
+            return None
+        headers = fields(flow.request.headers)
+        unread = replace(endpoint, opaque=True, defers=True, estimated=False)
+        ask = read_request(unread, flow.request.path, headers, b"")
+        facts = facts_of(flow, headers, ask, settings.trusted_peers)
+        facts = self._identification.identified(flow, facts, running.roll)
+        if settings.require_consumer and not facts.consumer:
+            return failure(facts, 403, STRANGER)
+        if not running.listens:
+            return None
+        exchange = Exchange(running.engine, ask, b"", self._background)
+        return await self._admitted(flow, facts, exchange)
 
     async def admit(self, flow: http.HTTPFlow) -> None:
         """On the whole request: forwards it with its admission attached, or answers it."""
@@ -93,14 +111,12 @@ class Enforcement:
             return
         headers = fields(flow.request.headers)
         body = flow.request.raw_content or b""
-        free = not endpoint.metered and not endpoint.protocol
-        read = replace(endpoint, opaque=True, defers=True, estimated=False) if free else endpoint
-        ask = await _off_the_loop(headers, body, read_request, read, flow.request.path, headers, body)
+        ask = await _off_the_loop(headers, body, read_request, endpoint, flow.request.path, headers, body)
         running = self._app.running
         settings = running.configuration.settings
         facts = facts_of(flow, headers, ask, settings.trusted_peers)
         facts = self._identification.identified(flow, facts, running.roll)
-        upgraded = upgrades(flow.request.method, headers) and not read.opaque
+        upgraded = upgrades(flow.request.method, headers) and not endpoint.opaque
         if settings.require_consumer and not facts.consumer:
             give(flow, failure(facts, 403, STRANGER))
         elif ask.problem:
@@ -120,18 +136,26 @@ class Enforcement:
         running = self._app.running
         exchange = Exchange(running.engine, ask, body, self._background)
         exchange.calls = self._functions.calls(running.configuration.settings.functions, body, flow)
-        objection = await self.decide(exchange, facts)
+        objection = await self._admitted(flow, facts, exchange)
         if objection is not None:
             give(flow, objection)
             return
-        exchange.sent = flow.client_conn.connected
-        EXCHANGES.put(flow, exchange)
-        if exchange.admission:
-            for name, value in running.replies.asks(exchange.admission.standings, exchange.admission.now):
-                flow.request.headers[field_name(flow, name)] = value
         asked = await _off_the_loop(facts.headers, body, with_usage_asked, ask, body)
         if asked is not None:
             _ask_for_usage(flow, exchange, asked)
+
+    async def _admitted(self, flow: http.HTTPFlow, facts: Facts, exchange: Exchange) -> Answer | None:
+        """Hangs the exchange with its admission on the flow, or says what to answer."""
+        objection = await self.decide(exchange, facts)
+        if objection is not None:
+            return objection
+        exchange.sent = flow.client_conn.connected
+        EXCHANGES.put(flow, exchange)
+        if exchange.admission:
+            replies = self._app.running.replies
+            for name, value in replies.asks(exchange.admission.standings, exchange.admission.now):
+                flow.request.headers[field_name(flow, name)] = value
+        return None
 
     async def decide(self, exchange: Exchange, facts: Facts) -> Answer | None:
         """Admits the exchange; None: it has its admission. Else the answer to give in its place."""

@@ -7,9 +7,9 @@ from dataclasses import replace
 from weakref import WeakKeyDictionary
 
 from mitmproxy import connection, http
-from mitmproxy.proxy.mode_specs import UpstreamMode
+from mitmproxy.proxy.mode_specs import RegularMode
 
-from addons.answers import OURS
+from addons.answers import give
 from addons.attachments import Attachment
 from addons.routing import ROUTED
 from limiter.app import Running
@@ -17,10 +17,16 @@ from limiter.consumers import NOBODY, TOLD, Roll, Who, told
 from limiter.facts import Facts
 from limiter.identity import is_trusted
 from limiter.settings import Settings
+from limiter.voices import Answer
 
 HEADER = "proxy-authorization"
 _READ = frozenset(name.encode() for name in (HEADER, *TOLD))
-_ASKS = ((b"proxy-authenticate", b'Basic realm="ai-limit"'), (b"content-type", b"text/plain; charset=utf-8"))
+ASKED = Answer(
+    407,
+    (("proxy-authenticate", 'Basic realm="ai-limit"'), ("content-type", "text/plain; charset=utf-8")),
+    b"ai-limit: this proxy needs the credentials of a consumer\n",
+)
+"""For who has shown none: https://www.rfc-editor.org/rfc/rfc9110#section-15.5.8"""
 
 
 class Identification:
@@ -47,28 +53,35 @@ class Identification:
             and not _is_trusted(flow, settings)
             and not running.directory.is_named(flow.request.host, flow.request.port)
         ):
-            ask_for_credentials(flow)
+            give(flow, ASKED)
 
     def arrive(self, flow: http.HTTPFlow, running: Running) -> None:
         """On a request's headers: takes off what was meant for this proxy, and words on who asks that are not to be
         believed, by proxies behind this one either."""
-        headers = flow.request.headers
-        if not any(name.lower() in _READ for name, _ in headers.fields):
-            return  # So it is mostly, and looking up each takes long.
-        if not _is_trusted(flow, running.configuration.settings):
-            for name in TOLD:
-                headers.pop(name, None)
-        if HEADER in headers:
-            who = running.roll.by_proxy_authorization(headers[HEADER])
-            if who is not None:
-                self._requests.put(flow, who)
-            # To a proxy behind this one, the field may be a word of its own.
-            if who is not None or not isinstance(flow.client_conn.proxy_mode, UpstreamMode):
-                del headers[HEADER]
+        fields = flow.request.headers.fields
+        names = {name for name, _ in fields if name.lower().replace(b"_", b"-") in _READ}
+        if not names:
+            return
+        shown = flow.request.headers.get(HEADER)
+        trusted = _is_trusted(flow, running.configuration.settings)
+        who = running.roll.by_proxy_authorization(shown) if shown else None
+        if who is not None:
+            self._requests.put(flow, who)
+        # To a proxy behind this one, the field may be a word of its own.
+        meant = who is not None or isinstance(flow.client_conn.proxy_mode, RegularMode)
+        for name in names:
+            if meant if name.lower() == HEADER.encode() else not trusted:
+                flow.request.headers.pop(name.decode("latin-1"), None)
 
     def is_stranger(self, flow: http.HTTPFlow, settings: Settings) -> bool:
-        """Whether nothing but the request's own key can tell who sent it."""
-        return not _is_trusted(flow, settings) and self.proven(flow) is None and _user(flow) == NOBODY
+        """Whether nobody is known to have sent a request to a host that is no model's."""
+        routed = ROUTED.get(flow)
+        return not (
+            _is_trusted(flow, settings)
+            or self.proven(flow) is not None
+            or _user(flow) != NOBODY
+            or (routed is not None and routed.passing.who != NOBODY)
+        )
 
     def identified(self, flow: http.HTTPFlow, facts: Facts, roll: Roll) -> Facts:
         """The facts with who asks: proven to a gateway or the proxy, by an API key, or told by a trusted peer."""
@@ -102,9 +115,3 @@ def _user(flow: http.HTTPFlow) -> Who:
     """Of mitmproxy's `--proxyauth`."""
     user = flow.metadata.get("proxyauth")
     return Who(name=user[0]) if user else NOBODY
-
-
-def ask_for_credentials(flow: http.HTTPFlow) -> None:
-    """Asks for credentials: https://www.rfc-editor.org/rfc/rfc9110#section-15.5.8"""
-    flow.response = http.Response.make(407, b"ai-limit: this proxy needs the credentials of a consumer\n", _ASKS)
-    flow.metadata[OURS] = True

@@ -16,7 +16,8 @@ from limiter.consumers import Who
 from limiter.kong.authentication import TOLD
 from limiter.kong.passage import Passage, Passing
 from limiter.kong.router import DEFAULT_PORTS, Ask, Upstream
-from limiter.usage.providers import Endpoint, path_of
+from limiter.usage.addresses import canonical_path
+from limiter.usage.providers import Endpoint
 from limiter.voices import Answer, Fields
 
 
@@ -70,7 +71,7 @@ def _asked_elsewhere(request: http.Request, fields: Fields, endpoint: Endpoint |
     if endpoint is None:
         return Ask(request.method, request.scheme, request.host.lower(), request.port, request.path, fields)
     _, mark, query = request.path.partition("?")
-    target = path_of(endpoint, request.path) + mark + query
+    target = canonical_path(request.path) + mark + query
     return Ask(request.method, request.scheme, endpoint.host, request.port, target, fields)
 
 

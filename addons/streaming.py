@@ -25,8 +25,8 @@ def attach_tap(flow: http.HTTPFlow, replies: Replies) -> None:
         return
     exchange = EXCHANGES.get(flow)
     if response.status_code == 101:
-        if exchange is not None:
-            _hear(flow, exchange, response, replies)
+        if exchange is not None and _hear(flow, exchange, response, replies).answer and flow.killable:
+            flow.kill()  # What has begun to be a WebSocket has no other answer.
         return
     if exchange is None:
         response.stream = True

@@ -154,7 +154,7 @@ class Gateway:
     def destinations(self) -> Mapping[str, str]:
         """`host:port` of each service → the one provider to which `ai-proxy` says that it leads, else `service`."""
         return {
-            f"{service.host}:{service.port}".lower(): self._provider(service)
+            f"{service.host.rstrip('.')}:{service.port}".lower(): self._provider(service)
             for service in self.services
             if service.host
         }

@@ -59,8 +59,9 @@ class Passage:
             return NO_SERVICE
         service, route = _ids(match)
         shown = Shown(ask.fields, ask.target.partition("?")[2], ask.method)
-        asks = proven is None or inbound
-        found = self._authentication.ask(shown, service, route) if asks else Identified(proven or NOBODY)
+        found = self._authentication.ask(shown, service, route)
+        if proven is not None and not inbound:
+            found = Identified(proven, found.hide if isinstance(found, Identified) else ())
         if isinstance(found, Answer):
             return found
         return Passing(

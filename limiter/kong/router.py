@@ -178,7 +178,10 @@ class Router:
     @staticmethod
     def _could_lead(candidate: Candidate, beyond: str) -> bool:
         """Whether a request on the route could have become one for `beyond` the service's own path."""
-        return candidate.route.strip_path or candidate.rest(beyond) is not None
+        if candidate.route.strip_path or candidate.rest(beyond) is not None:
+            return True
+        # Some upstreams take a path in any case.
+        return candidate.pattern is None and beyond.lower().startswith(candidate.prefix.lower())
 
 
 def _beyond(base: str, path: str) -> str | None:

@@ -128,8 +128,10 @@ class Directory:
         match = self._match(host, port)
         endpoint = _endpoint(match, host, method, path, headers) if match else None
         service = self._services.get(f"{host}:{port}")
-        if endpoint is not None or service is None:
+        if service is None:
             return endpoint
+        if endpoint is not None and (endpoint.metered or endpoint.repeats or self._named(host, port) is not None):
+            return endpoint  # What a port is only usually used for is not believed to be free.
         return _service(service, host, method, path, headers)
 
     def _named(self, host: str, port: int) -> _Match | None:
@@ -186,12 +188,12 @@ def _service(provider: Provider, host: str, method: str, path: str, headers: Map
         if endpoint is not None and endpoint.name != "other":
             endpoint = replace(endpoint, provider=provider.bills_as or provider.name)
     if endpoint is None or not (endpoint.metered or endpoint.repeats or endpoint.protocol):
-        return _opaque(BY_NAME["other"], host, local=local)
+        return _opaque(BY_NAME["other"], host, local=True)
     if endpoint.name == "other":
         return (
-            replace(endpoint, provider="other")
+            replace(endpoint, provider="other", local=True)
             if method in _OVERRIDING
-            else _opaque(BY_NAME["other"], host, local=local)
+            else _opaque(BY_NAME["other"], host, local=True)
         )
     return endpoint
 

@@ -24,16 +24,23 @@ def arrived(trusted: bool, **fields: str) -> http.HTTPFlow:
     for name, value in fields.items():
         flow.request.headers[name.replace("_", "-")] = value
     peers = (ip_network("127.0.0.0/8"),) if trusted else ()
-    settings = Settings(trusted_peers=peers)
-    running = SimpleNamespace(roll=Roll(()), configuration=SimpleNamespace(settings=settings))
-    Identification().arrive(flow, cast("Running", running))
+    Identification().arrive(flow, running(Settings(trusted_peers=peers)))
     return flow
+
+
+def running(settings: Settings) -> Running:
+    return cast("Running", SimpleNamespace(roll=Roll(()), configuration=SimpleNamespace(settings=settings)))
 
 
 @pytest.mark.parametrize("name", TOLD)
 def test_only_a_trusted_peer_tells_who_asks_here_and_further_on(name: str) -> None:
     assert arrived(True, **{name: "ann"}).request.headers[name] == "ann"
     assert name not in arrived(False, **{name.title(): "ann"}).request.headers
+    underscored = name.upper().replace("-", "_").encode()  # Some upstreams read the one for the other.
+    flow = tflow.tflow()
+    flow.request.headers.fields += ((underscored, b"ann"),)
+    Identification().arrive(flow, running(Settings()))
+    assert underscored not in dict(flow.request.headers.fields)
 
 
 @pytest.mark.parametrize(("trusted", "consumer"), [(True, "ann"), (False, "")])

@@ -53,6 +53,10 @@ def test_who_has_proven_it_to_a_forward_proxy_is_not_asked_again() -> None:
     assert isinstance(found, Passing)
     assert found.who == bob
     assert isinstance(Passage(GATEWAY).take(ask("/openai/v1/x"), "", bob, inbound=True), Answer)
+    # What was meant for the gateway goes no further all the same.
+    found = Passage(GATEWAY).take(ask("/v1/x", "api.openai.com", SHOWN), "", bob, inbound=False)
+    assert isinstance(found, Passing)
+    assert (found.who, found.hidden) == (bob, ("apikey",))
 
 
 def test_what_a_route_asks_for_is_no_way_around_it() -> None:
@@ -61,6 +65,16 @@ def test_what_a_route_asks_for_is_no_way_around_it() -> None:
     found = passage.take(ask("/v1/x", "api.openai.com"), inbound=False)
     assert isinstance(found, Passing)
     assert found.route == "r"
+
+
+def test_a_path_in_another_case_is_no_way_around_a_route() -> None:
+    service = Service(id="az", host="x.openai.azure.com", port=443, protocol="https")
+    route = Route(id="r", service="az", paths=("/openai/deployments/MyGPT",), strip_path=False)
+    passage = Passage(Gateway(services=(service,), routes=(route,)))
+    for path in ("/openai/deployments/MyGPT/x", "/OpenAI/deployments/mygpt/x"):
+        found = passage.take(ask(path, "x.openai.azure.com"), inbound=False)
+        assert isinstance(found, Passing)
+        assert found.route == "r"
 
 
 def test_a_route_without_service_answers_as_kong_does() -> None:

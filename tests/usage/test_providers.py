@@ -468,6 +468,7 @@ SERVICES = Directory(
         # What was known before stays as it was.
         ("localhost", 8000, "POST", "/v1/chat/completions", ("vllm", "chat", True, False)),
         ("localhost", 8000, "POST", "/render", ("other", "other", True, False)),
+        ("localhost", 8000, "GET", "/v1/models", ("other", "other", True, True)),
         ("mapped.example", 80, "POST", "/v2/chat", ("cohere", "v2-chat", True, False)),
         ("api.openai.com", 443, "GET", "/v1/models", ("openai", "other", False, False)),
     ],
@@ -477,6 +478,13 @@ def test_every_request_to_a_service_counts(
 ) -> None:
     endpoint = SERVICES.recognise(host, port, method, path, {})
     assert (endpoint and (endpoint.provider, endpoint.name, endpoint.metered, endpoint.opaque)) == found
+
+
+def test_what_is_no_call_of_a_model_costs_nothing() -> None:
+    for method in ("GET", "POST"):
+        endpoint = SERVICES.recognise("media.example", 80, method, "/render", {})
+        assert endpoint is not None
+        assert endpoint.local
 
 
 def test_services_are_opened() -> None:

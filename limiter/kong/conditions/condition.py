@@ -8,7 +8,7 @@ from limiter.kong.conditions.compiling import Compiler
 from limiter.kong.conditions.entities import Entities
 from limiter.kong.conditions.syntax import Call, Literal, parse
 from limiter.kong.conditions.tokens import ConditionError
-from limiter.kong.conditions.values import Evaluate, Failed, Run, flag
+from limiter.kong.conditions.values import Evaluate, Failed, Run, TooLong, flag
 
 LONGEST = 1024
 """Characters."""
@@ -59,6 +59,8 @@ class Met:
             return flag(self.expression.evaluate(Run(facts, self.entities)))
         except Failed:
             return self.expression.on_failure
+        except TooLong:
+            return True
 
     def __str__(self) -> str:
         """In one line, and without secrets."""

@@ -29,7 +29,8 @@ GRPC = {"http": "grpc", "https": "grpcs"}
 def _host(facts: Facts, _: Entities) -> str:
     host = facts.asked_host or facts.host
     name, colon, port = host.rpartition(":")
-    return name if colon and port.isdigit() else host
+    is_port = colon and port.isdigit() and (":" not in name or name.endswith("]"))
+    return name if is_port else host
 
 
 def _protocol(facts: Facts, entities: Entities) -> Value:

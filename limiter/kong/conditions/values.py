@@ -23,6 +23,10 @@ class Failed(Exception):  # noqa: N818 no error of the program
     """An expression has no value for this request."""
 
 
+class TooLong(Exception):  # noqa: N818 no error of the program
+    """How long it takes is up to the client, who must not switch a limit off thereby: no `default()` answers for it."""
+
+
 @dataclass(slots=True)
 class Run:
     """One evaluation."""
@@ -34,10 +38,10 @@ class Run:
     left: int = STEPS
 
     def spend(self, steps: int) -> None:
-        """Raises: Failed: it takes too long."""
+        """Raises: TooLong: no more may be spent."""
         self.left -= steps
         if self.left < 0:
-            raise Failed("takes too long")
+            raise TooLong("takes too long")
 
     def read(self, field: "Callable[[Facts, Entities], Value]") -> Value:
         """A field of the request, which may have to be looked for in all of its head."""
