@@ -13,7 +13,7 @@ Where the documentation is silent, or this program is not in the place to do the
 - Fields that other plugins or the listening socket would have to tell are errors as well, see `fields.UNKNOWN`.
 - A side of `&&` and `||` that decides counts though the other one fails, as CEL defines. `all` and `exists` alike.
 - Regular expressions are RE2's, and have to be written out: none are taken from a request.
-- An expression that takes too long (`values.STEPS`) fails.
+- An expression that takes too long (`values.STEPS`) counts as met, whatever `default` says.
 - A query parameter without `=` is the empty text.
 - The conditions of Kong 3.14, a beta in another language, are errors that say how to write them now.
 """
