@@ -90,7 +90,7 @@ class Enforcement:
         """Decides on a call that costs nothing: by who sends it, and by quotas that its answer may have a word on."""
         running = self._app.running
         settings = running.configuration.settings
-        if not (settings.require_consumer or running.listens):
+        if not (settings.require_consumer or running.engine.listens):
             return None
         headers = fields(flow.request.headers)
         unread = replace(endpoint, opaque=True, defers=True, estimated=False)
@@ -99,7 +99,7 @@ class Enforcement:
         facts = self._identification.identified(flow, facts, running.roll)
         if settings.require_consumer and not facts.consumer:
             return failure(facts, 403, STRANGER)
-        if not running.listens:
+        if not running.engine.listens:
             return None
         exchange = Exchange(running.engine, ask, b"", self._background)
         return await self._admitted(flow, facts, exchange)

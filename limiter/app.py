@@ -64,8 +64,6 @@ class Running(NamedTuple):
     replies: Replies
     roll: Roll
     passage: Passage
-    listens: bool
-    """Free calls count as well, where their answers say that they cost something."""
     stores: Mapping[Ledger | None, Store]
     """Under None the one of the native dialect."""
     store_url: str
@@ -172,7 +170,7 @@ class App:
         roll = Roll((*settings.consumers, *settings.gateway.consumers))
         passage = Passage(settings.gateway)
         directory = Directory(settings.providers, settings.gateway.destinations)
-        return Running(configuration, directory, engine, prices, replies, roll, passage, engine.listens, stores, url)
+        return Running(configuration, directory, engine, prices, replies, roll, passage, stores, url)
 
     def _stores(self, configuration: Configuration, url: str, before: Running | None) -> Mapping[Ledger | None, Store]:
         """The store of each ledger. Those that were open before stay, with all that they count or owe."""

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from limiter.counters import Acquired, Correction, Reading
@@ -98,7 +98,7 @@ class Bookings:
             late = late or answer.late
         if problem or not admitted:
             try:
-                await self._give_back(id, planned, parts, answers)
+                await self.give_back(id, _admitted(planned, parts, answers))
             except StoreError as failed:
                 # Nobody waits for it: what is booked stays until its window, or its hold, ends.
                 logger.warning("ai-limit: what a refused request had booked could not be given back: %s", failed)
@@ -123,6 +123,20 @@ class Bookings:
         for outcome in await asyncio.gather(*calls, return_exceptions=True):
             if isinstance(outcome, BaseException):
                 raise outcome
+
+    async def give_back(self, id: str, booked: Iterable[tuple[Planned, Reading]]) -> None:
+        """Undoes what a batch booked. Windows that are over by now are left alone.
+
+        Raises:
+            StoreError: as `settle`.
+        """
+        corrections = [
+            (item.plan.rule, Correction(item.charge, 0, reading.expires_at))
+            for item, reading in booked
+            if item.charge.take
+        ]
+        if corrections:
+            await self.settle(id, corrections)
 
     async def renew(self, held: Iterable[tuple[str, Sequence[Planned]]]) -> None:
         """Extends the leases of batches, given by id and charges.
@@ -166,20 +180,13 @@ class Bookings:
         account.offset = acquired.now - self._clock()
         return Booked(acquired, any(0 < charge.expires_at <= acquired.now for charge in charges))
 
-    async def _give_back(
-        self,
-        id: str,
-        planned: Sequence[Planned],
-        parts: Sequence[tuple[_Account, list[int]]],
-        answers: Sequence[Booked | BaseException],
-    ) -> None:
-        """Undoes what was booked where the batch was admitted."""
-        corrections = [
-            (planned[index].plan.rule, Correction(planned[index].charge, 0, reading.expires_at))
-            for (_, part), answer in zip(parts, answers, strict=True)
-            if not isinstance(answer, BaseException) and answer.acquired.admitted
-            for index, reading in zip(part, answer.acquired.readings, strict=True)
-            if planned[index].charge.take
-        ]
-        if corrections:
-            await self.settle(id, corrections)
+
+def _admitted(
+    planned: Sequence[Planned],
+    parts: Sequence[tuple[_Account, list[int]]],
+    answers: Sequence[Booked | BaseException],
+) -> Iterator[tuple[Planned, Reading]]:
+    """What was booked by the stores that admitted their part."""
+    for (_, part), answer in zip(parts, answers, strict=True):
+        if not isinstance(answer, BaseException) and answer.acquired.admitted:
+            yield from zip([planned[index] for index in part], answer.acquired.readings, strict=True)

@@ -43,12 +43,12 @@ class Roll:
         self._passwords: dict[Password, Who] = {}
         self._names: dict[str, Who] = {}
         for consumer in consumers:
-            self._names.setdefault(consumer.name, _who(consumer))
+            self._names.setdefault(consumer.name, who_is(consumer))
             for key in consumer.keys:
-                self._keys.setdefault(key.digest[:SHORT], _who(consumer, key))
+                self._keys.setdefault(key.digest[:SHORT], who_is(consumer, key))
             for password in consumer.passwords:
                 named = Password(password.username, password.digest[:SHORT])
-                self._passwords.setdefault(named, _who(consumer, password))
+                self._passwords.setdefault(named, who_is(consumer, password))
 
     def __bool__(self) -> bool:
         return bool(self._keys or self._passwords)
@@ -116,5 +116,6 @@ def told(headers: Mapping[str, str]) -> Who:
     )
 
 
-def _who(consumer: Consumer, credential: Credential | None = None) -> Who:
+def who_is(consumer: Consumer, credential: Credential | None = None) -> Who:
+    """A consumer of the configuration, proven by the credential; None: by nothing."""
     return Who(consumer.name, consumer.id, consumer.custom_id, credential.id if credential else "", consumer.groups)

@@ -61,6 +61,8 @@ class Engine:
         self._bookings = Bookings(policy, stores, clock)
         self._prices = prices
         self._new_id = new_id
+        self.listens = any(is_told(limit.meter) for rule in policy.rules for limit in rule.limits)
+        """Whether answers to calls that are free may cost something, as they say so themselves."""
         self._open: WeakSet[Admission] = WeakSet()
         """Not settled yet. Weak, so that an exchange that vanished without a trace is renewed no more."""
 
@@ -98,17 +100,12 @@ class Engine:
             # What was booked in a window that ended on the way to the store counts for nothing, so decide again.
             repeated = late and again > 0
             if acquired.admitted and (repeated or isinstance(outcome, Refusal)):
-                await self._give_back(batch, facts, planned, acquired.readings)
+                await self._bookings.give_back(batch, zip(planned, acquired.readings, strict=True))
             if not repeated:
                 break
         if isinstance(outcome, Admission):
             self._open.add(outcome)
         return outcome
-
-    @property
-    def listens(self) -> bool:
-        """Whether answers to calls that are free may cost something, as they say so themselves."""
-        return any(is_told(limit.meter) for rule in self.policy.rules for limit in rule.limits)
 
     async def settle(
         self, admission: Admission, usage: Usage, model: str = "", *, local: bool = False, served: bool = True
@@ -147,7 +144,7 @@ class Engine:
             StoreError: as `settle`.
         """
         self._open.discard(admission)
-        await self._give_back(admission.id, admission.facts, admission.planned, admission.readings)
+        await self._bookings.give_back(admission.id, zip(admission.planned, admission.readings, strict=True))
 
     async def book(self, facts: Facts, usage: Usage, model: str = "", *, local: bool = False) -> Usage:
         """Books usage that no admission stands for, as work is reported that was begun elsewhere.
@@ -238,17 +235,6 @@ class Engine:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._bookings.now() / 1000, UTC)
-
-    async def _give_back(self, id: str, facts: Facts, planned: Sequence[Planned], readings: Sequence[Reading]) -> None:
-        """Undoes what a batch booked."""
-        now = self._bookings.now
-        corrections = [
-            (item.plan.rule, _correction(item, reading, facts, 0, now(item.plan.rule) + UNDER_WAY))
-            for item, reading in zip(planned, readings, strict=True)
-            if item.charge.take
-        ]
-        if corrections:
-            await self._bookings.settle(id, corrections)
 
 
 def _once(corrections: list[tuple[Rule, Correction]]) -> list[tuple[Rule, Correction]]:

@@ -13,9 +13,9 @@ from hmac import compare_digest
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
-from limiter.consumers import NOBODY, Who
+from limiter.consumers import NOBODY, Who, who_is
 from limiter.kong.candidates import nearest
-from limiter.kong.entities import BasicAuth, Consumer, Credential, Gateway, KeyAuth
+from limiter.kong.entities import BasicAuth, Consumer, Gateway, KeyAuth
 from limiter.voices import Answer
 
 SHORT = 16
@@ -65,11 +65,11 @@ class Consumers:
         self._keys: dict[str, Who] = {}
         self._passwords: dict[str, tuple[str, Who]] = {}
         for consumer in consumers:
-            self._by_id[consumer.id] = _who(consumer)
+            self._by_id[consumer.id] = who_is(consumer)
             for key in consumer.keys:
-                self._keys.setdefault(key.digest, _who(consumer, key))
+                self._keys.setdefault(key.digest, who_is(consumer, key))
             for password in consumer.passwords:
-                self._passwords.setdefault(password.username, (password.digest, _who(consumer, password)))
+                self._passwords.setdefault(password.username, (password.digest, who_is(consumer, password)))
 
     def identify(self, key: str) -> Who | None:
         """The consumer with this key."""
@@ -172,11 +172,6 @@ def _values(name: str, fields: tuple[tuple[str, str], ...]) -> list[str]:
 
 def _digest(secret: str) -> str:
     return sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def _who(consumer: Consumer, credential: Credential | None = None) -> Who:
-    credential_id = credential.id if credential else ""
-    return Who(consumer.name, consumer.id, consumer.custom_id, credential_id, consumer.groups)
 
 
 def _told(who: Who) -> tuple[tuple[str, str], ...]:
