@@ -11,8 +11,8 @@ from limiter.facts import Facts
 from limiter.prices import Prices
 from limiter.stores.contract import wall_clock
 from limiter.stores.memory import MemoryStore
-from limiter.usage.forecast import Forecast
-from tests.bench.items import Admit, alternate
+from tests.bench.admissions import Admit, alternate, unforeseen
+from tests.bench.items import BATCHES, CALLS
 from tests.bench.table import head, ratios, row, show, verdict
 
 FEW = (10, 2)
@@ -32,7 +32,7 @@ async def _consumers() -> None:
     began = time.perf_counter()
     many = _admit(*MANY)
     loaded = time.perf_counter() - began
-    batches = await alternate({"few": _admit(*FEW), "many": many})
+    batches = await alternate({"few": _admit(*FEW), "many": many}, BATCHES, CALLS)
     growth = median(ratios(batches["many"], batches["few"]))
     bound = verdict(growth, GROWTH_BOUND, least=False, form=".2f")
     names = f"{MANY[0]:,} consumers and {MANY[1]} routes beside {FEW[0]} and {FEW[1]}"
@@ -69,12 +69,8 @@ def _admit(number: int, routes: int) -> Admit:
         )
         for each in range(20)
     )
-    return lambda: engine.admit(next(requests), _forecast)
+    return lambda: engine.admit(next(requests), unforeseen)
 
 
 def _indented(lines: str) -> str:
     return "".join(f"  {line}\n" for line in lines.splitlines())
-
-
-async def _forecast() -> Forecast:
-    raise AssertionError("no limit of the benchmark reserves")

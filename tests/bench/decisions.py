@@ -1,8 +1,7 @@
 """Decisions without a proxy: `Engine.admit` alone, and how its time grows with limits that do not match."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from statistics import median
@@ -10,11 +9,9 @@ from types import MappingProxyType
 
 from limiter.app import App, Sources
 from limiter.facts import Facts
-from limiter.usage.forecast import Forecast
+from tests.bench.admissions import Admit, alternate, unforeseen
 from tests.bench.configs import IDLE, limits
 from tests.bench.table import head, ratios, row, show, verdict
-
-Admit = Callable[[], Awaitable[object]]
 
 CALLS = 300
 BATCHES = 9
@@ -42,7 +39,7 @@ def decisions(folder: Path) -> None:
 async def _decisions(folder: Path) -> None:
     async with AsyncExitStack() as stack:
         admits = {store: await stack.enter_async_context(_admit(folder, store)) for store in BOUNDS_US}
-        batches = await _alternate(admits)
+        batches = await alternate(admits, BATCHES, CALLS)
         show(head("Engine.admit, 3 limits", "us", "best us", "bound us", "x bound"))
         for store, bound in BOUNDS_US.items():
             found, best = median(batches[store]), min(batches[store])
@@ -51,7 +48,7 @@ async def _decisions(folder: Path) -> None:
         show(head("beside idle limits", "us", "x alone", "bound"))
         for kind, (many, _) in IDLE.items():
             async with _admit(folder, "memory", idle=kind) as beside:
-                batches = await _alternate({"alone": admits["memory"], "beside": beside})
+                batches = await alternate({"alone": admits["memory"], "beside": beside}, BATCHES, CALLS)
             growth = median(ratios(batches["beside"], batches["alone"]))
             verdicts = verdict(growth, GROWTH_BOUND, least=False, form=".2f")
             show(row(f"{many:,} {kind}", f"{median(batches['beside']):.1f}", f"{growth:.2f}", verdicts))
@@ -68,23 +65,6 @@ async def _admit(folder: Path, store: str, *, idle: str = "") -> AsyncIterator[A
     try:
         app.warm()
         admit = app.running.engine.admit
-        yield lambda: admit(FACTS, _forecast)
+        yield lambda: admit(FACTS, unforeseen)
     finally:
         await app.close()
-
-
-async def _forecast() -> Forecast:
-    raise AssertionError("no limit of the benchmark reserves")
-
-
-async def _alternate(admits: Mapping[str, Admit]) -> dict[str, list[float]]:
-    """Microseconds of one admission, one number for each batch; batches of all take turns. The first one warms up."""
-    found: dict[str, list[float]] = {name: [] for name in admits}
-    for batch in range(BATCHES + 1):
-        for name, admit in admits.items():
-            began = time.perf_counter()
-            for _ in range(CALLS):
-                await admit()
-            if batch:
-                found[name].append((time.perf_counter() - began) / CALLS * 1e6)
-    return found

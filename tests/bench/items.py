@@ -1,8 +1,7 @@
 """Higress's rules: how the time of a decision grows with the keys of one item."""
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count, cycle
 from statistics import median
 
@@ -12,10 +11,8 @@ from limiter.facts import Facts
 from limiter.prices import Prices
 from limiter.stores.contract import wall_clock
 from limiter.stores.memory import MemoryStore
-from limiter.usage.forecast import Forecast
+from tests.bench.admissions import Admit, alternate, unforeseen
 from tests.bench.table import head, ratios, row, show, verdict
-
-Admit = Callable[[], Awaitable[object]]
 
 CALLS = 500
 BATCHES = 15
@@ -54,7 +51,7 @@ def items() -> None:
 async def _items() -> None:
     show(head("keys of one item", "us", "x few", "bound"))
     for name, (make, few, many) in SIZES.items():
-        batches = await alternate({"few": _admit(make(few)), "many": _admit(make(many))})
+        batches = await alternate({"few": _admit(make(few)), "many": _admit(make(many))}, BATCHES, CALLS)
         growth = median(ratios(batches["many"], batches["few"]))
         verdicts = verdict(growth, GROWTH_BOUND, least=False, form=".2f")
         show(row(f"{many:,} {name} beside {few}", f"{median(batches['many']):.1f}", f"{growth:.2f}", verdicts))
@@ -72,7 +69,7 @@ def _admit(config: str) -> Admit:
     stores = {ledger: MemoryStore(wall_clock) for ledger in {None, *(rule.ledger for rule in policy.rules)}}
     engine = Engine(policy, stores, Prices(), wall_clock, lambda: str(next(ids)))
     requests = cycle(_requests())
-    return lambda: engine.admit(next(requests), _forecast)
+    return lambda: engine.admit(next(requests), unforeseen)
 
 
 def _requests() -> list[Facts]:
@@ -88,20 +85,3 @@ def _requests() -> list[Facts]:
         )
         for index, number in enumerate(numbers)
     ]
-
-
-async def _forecast() -> Forecast:
-    raise AssertionError("no limit of the benchmark reserves")
-
-
-async def alternate(admits: Mapping[str, Admit]) -> dict[str, list[float]]:
-    """Microseconds of one admission, one number for each batch; batches of all take turns. The first one warms up."""
-    found: dict[str, list[float]] = {name: [] for name in admits}
-    for batch in range(BATCHES + 1):
-        for name, admit in admits.items():
-            began = time.perf_counter()
-            for _ in range(CALLS):
-                await admit()
-            if batch:
-                found[name].append((time.perf_counter() - began) / CALLS * 1e6)
-    return found

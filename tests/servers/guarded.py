@@ -4,17 +4,17 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import MappingProxyType
-from typing import Self
 
 from limiter.redis_settings import Address
+from tests.servers.listener import Listener
 
 Gatekeeper = Callable[[str, str], int | None]
 """For a user, who may be nameless, and a token: until when the connection is kept, in milliseconds. None: refused."""
 NOWHERE: Mapping[int, int] = MappingProxyType({})
 
 
-class Guarded:
-    """Listens on a free port of 127.0.0.1 while it is entered. The server behind it asks for nothing.
+class Guarded(Listener):
+    """The server behind it asks for nothing.
 
     Args:
         clock: by which connections end; looked at with each command.
@@ -24,46 +24,26 @@ class Guarded:
     def __init__(
         self, backend: Address, admit: Gatekeeper, clock: Callable[[], int], moved: Mapping[int, int] = NOWHERE
     ) -> None:
+        super().__init__()
         self._backend = backend
         self._admit = admit
         self._clock = clock
         self._moved = moved
-        self._tasks: set[asyncio.Task[None]] = set()
         self.shown: list[str] = []
         """Tokens that were taken."""
         self.refused = 0
         self.dropped = 0
         """Commands that came after their connection's end."""
 
-    @property
-    def address(self) -> Address:
-        return Address("127.0.0.1", self._server.sockets[0].getsockname()[1])
-
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        with suppress(OSError, asyncio.CancelledError, asyncio.IncompleteReadError):
-            server_reader, server_writer = await asyncio.open_connection(*self._backend)
-            back = asyncio.create_task(self._answer(server_reader, writer))
-            try:
-                await self._follow(reader, writer, server_writer)
-            finally:
-                back.cancel()
-                server_writer.close()
-                writer.close()
+        server_reader, server_writer = await asyncio.open_connection(*self._backend)
+        back = asyncio.create_task(self._answer(server_reader, writer))
+        try:
+            await self._follow(reader, writer, server_writer)
+        finally:
+            back.cancel()
+            server_writer.close()
+            writer.close()
 
     async def _follow(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, server: asyncio.StreamWriter
