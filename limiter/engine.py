@@ -128,10 +128,7 @@ class Engine:
         corrections = [
             (item.plan.rule, _correction(item, reading, admission.facts, actual, now(item.plan.rule) + UNDER_WAY))
             for item, reading in zip(admission.planned, admission.readings, strict=True)
-            if (item.plan.settles or not served)
-            and (
-                (actual := item.plan.consumed(admission.facts, priced) if item.plan.settles else 0) or item.charge.take
-            )
+            if (actual := _outstanding(item, admission.facts, priced, served=served)) is not None
         ]
         if corrections:
             await self._bookings.settle(admission.id, _once(corrections))
@@ -235,6 +232,15 @@ class Engine:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._bookings.now() / 1000, UTC)
+
+
+def _outstanding(planned: Planned, facts: Facts, usage: Usage, *, served: bool) -> int | None:
+    """What a charge must amount to in the end; None: what is booked already."""
+    plan, charge = planned
+    if not plan.settles:
+        return None if served or not charge.take else 0
+    actual = plan.consumed(facts, usage)
+    return actual if actual or charge.take else None
 
 
 def _once(corrections: list[tuple[Rule, Correction]]) -> list[tuple[Rule, Correction]]:
