@@ -5,14 +5,12 @@ folder but its own is touched. It waits for the disk as servers do by default.
 """
 
 import asyncio
-import ctypes
 import importlib.util
 import os
 import pwd
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -24,6 +22,7 @@ from typing import Any
 
 import asyncpg
 
+from tests.servers.process import launch
 from tests.servers.valkey import BELOW, free_port
 
 PATIENCE = 30.0
@@ -97,15 +96,7 @@ class Server:
     def start(self) -> None:
         """Also starts it again after `kill`; what was committed is there then. Ends with the thread that calls this."""
         command = [self.programs / "postgres", "-D", self.folder / "data", "-p", str(self.port), *self.arguments]
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                command,
-                stdout=log,
-                stderr=log,
-                stdin=subprocess.DEVNULL,
-                preexec_fn=_end_with_parent,  # noqa: PLW1509 it only makes one system call
-                **_as_user(),
-            )
+        self.process = launch(command, self.folder / "log", signal.SIGQUIT, **_as_user())
         limit = time.monotonic() + PATIENCE
         # The process writes this file itself, so no other server is mistaken for it.
         while self._status() not in ("ready", "standby"):
@@ -173,12 +164,6 @@ def _children(parent: int) -> list[int]:
             if int(fields[1]) == parent:
                 found.append(int(path.parent.name))
     return found
-
-
-def _end_with_parent() -> None:
-    """In the new process: it ends when the thread that started it does, even if that is killed. Only Linux can."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
 
 
 @contextmanager

