@@ -11,11 +11,12 @@ import logging
 from types import SimpleNamespace
 from typing import Any
 
-from mitmproxy import ctx, http
+from mitmproxy import connection, ctx, http
 from mitmproxy.net.http import status_codes
 from mitmproxy.proxy import events, layer
 from mitmproxy.proxy.layers.http import HttpLayer, HttpStream, SendHttp
 from mitmproxy.proxy.layers.http._events import ErrorCode, RequestProtocolError, ResponseEndOfMessage
+from mitmproxy.proxy.server import ConnectionHandler
 
 from addons.attachments import Attachment
 from limiter.voices import Answer
@@ -69,7 +70,7 @@ async def _end(flow: http.HTTPFlow) -> None:
         if not path:
             return  # The response is over, or the client is gone.
         _, stream = path[-1]
-        stream._handle_event = _ending(stream, stream._handle_event)
+        stream._handle_event = _ending(handler, stream, stream._handle_event)
         # HTTP layers look up by connection whom a message is for.
         token: Any = object()
         for around, carrying in path:
@@ -84,7 +85,7 @@ async def _end(flow: http.HTTPFlow) -> None:
         logger.exception("ai-limit: a refused response could not be ended before the upstream ends it")
 
 
-def _ending(stream: HttpStream, usual: Any) -> Any:
+def _ending(handler: ConnectionHandler, stream: HttpStream, usual: Any) -> Any:
     """The stream's own handling of events, that knows one more."""
 
     def handle(event: events.Event) -> layer.CommandGenerator[None]:
@@ -93,9 +94,17 @@ def _ending(stream: HttpStream, usual: Any) -> Any:
         elif stream.server_state == stream.state_consume_response_body:
             left = RequestProtocolError(stream.stream_id, "nobody listens", ErrorCode.CANCEL)
             yield SendHttp(left, stream.context.server)
+            asyncio.get_running_loop().call_soon(_close, handler, stream.context.server)
             yield from stream.server_state(ResponseEndOfMessage(stream.stream_id))
 
     return handle
+
+
+def _close(handler: ConnectionHandler, server: connection.Connection) -> None:
+    """What was to be closed. The task that reads from the connection does not close it if more had come just then."""
+    transport = handler.transports.get(server)
+    if server.state is connection.ConnectionState.CLOSED and transport and transport.writer:
+        transport.writer.close()
 
 
 def _path(outer: layer.Layer, flow: http.HTTPFlow) -> list[tuple[HttpLayer, HttpStream]]:
