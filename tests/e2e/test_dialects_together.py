@@ -64,6 +64,7 @@ def ask(proxy: Proxy, case: str, ip: str, tokens: int = 15, used: str = "") -> h
 
 
 def test_an_answer_has_the_headers_of_all(proxy: Proxy, upstream: Upstream) -> None:
+    counters = Counters(proxy)
     found = ask(proxy, "a", "192.0.2.1", used="videos=1")
     assert found.status_code == 200
     assert '"each";r=3' in found.headers["ratelimit"]
@@ -72,6 +73,7 @@ def test_an_answer_has_the_headers_of_all(proxy: Proxy, upstream: Upstream) -> N
     assert found.headers["x-ratelimit-remaining-videos-year"] == "2"
     assert "x-kong-limit" not in found.headers
     assert upstream.only.headers["x-ratelimit-remaining-videos"] == "3"
+    counters.expect(calls=1, each=1, all=15)
 
 
 @pytest.mark.parametrize(
@@ -86,8 +88,10 @@ def test_whoever_refuses_the_others_take_nothing(
     proxy: Proxy, upstream: Upstream, case: str, ip: str, spend: dict[str, Any], said: str
 ) -> None:
     # What one dialect is to refuse must leave room in the others.
+    before = Counters(proxy)
     first = ask(proxy, f"{case} first" if case == "airla" else case, ip, **spend)
     assert first.status_code == 200
+    before.expect(calls=1, each=1, all=spend.get("tokens", 15))
     counters = Counters(proxy)
     refused = ask(proxy, case, ip)
     assert refused.status_code == 429
